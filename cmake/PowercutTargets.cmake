@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# The few functions with which the folders' CMakeLists.txt declare their targets.
+
+add_library(powercut_options INTERFACE)
+target_compile_features(powercut_options INTERFACE cxx_std_20)
+target_include_directories(powercut_options INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/powercut>)
+target_compile_definitions(powercut_options INTERFACE _FILE_OFFSET_BITS=64)
+
+add_library(powercut_warnings INTERFACE)
+target_compile_options(powercut_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  -Wimplicit-fallthrough -Wextra-semi -Wmissing-declarations
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Wno-missing-field-initializers>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers>)
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+
+if(POWERCUT_SANITIZE)
+  add_compile_options(-fsanitize=${POWERCUT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${POWERCUT_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND POWERCUT_SANITIZE MATCHES "thread")
+    # g++ 12 warns of what its own sanitizer inserts into the standard library.
+    add_compile_options(-Wno-tsan)
+  endif()
+endif()
+if(POWERCUT_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# powercut_library(NAME [SOURCES ...] [LINKS ...] [PRIVATE_LINKS ...] [TESTS ...])
+# One library a folder, powercut_NAME (powercut::NAME). TESTS become one program, unit.NAME in ctest.
+function(powercut_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS;TESTS" ${ARGN})
+  set(target powercut_${name})
+  if(ARG_SOURCES)
+    add_library(${target} STATIC ${ARG_SOURCES})
+    set(scope PUBLIC)
+    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:powercut_warnings>)
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_link_libraries(${target} ${scope} powercut_options ${ARG_LINKS})
+  if(ARG_PRIVATE_LINKS)
+    target_link_libraries(${target} PRIVATE ${ARG_PRIVATE_LINKS})
+  endif()
+  add_library(powercut::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  set_property(GLOBAL APPEND PROPERTY POWERCUT_LIBRARIES ${target})
+  if(ARG_TESTS)
+    powercut_test(unit.${name} SOURCES ${ARG_TESTS} LINKS ${target})
+  endif()
+endfunction()
+
+# powercut_test(NAME SOURCES ... [LINKS ...] [LABELS ...] [TIMEOUT seconds])
+# A GoogleTest program that runs as one ctest entry.
+function(powercut_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  string(REPLACE "." "_" target "test_${name}")
+  add_executable(${target} ${ARG_SOURCES})
+  target_link_libraries(${target} PRIVATE powercut_warnings powercut_test_support ${ARG_LINKS}
+                        GTest::gmock GTest::gtest_main)
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${target})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "unit;${ARG_LABELS}")
+endfunction()

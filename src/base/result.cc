@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/result.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace powercut {
+
+Unexpected usage_error(std::string message) {
+  return Unexpected(Error{ErrorKind::kUsage, EINVAL, std::move(message)});
+}
+
+Unexpected bad_input(std::string message) {
+  return Unexpected(Error{ErrorKind::kBadInput, EINVAL, std::move(message)});
+}
+
+Unexpected environment_error(std::string message, int os_errno) {
+  return Unexpected(Error{ErrorKind::kEnvironment, os_errno, std::move(message)});
+}
+
+Unexpected os_error(std::string_view what, int os_errno) {
+  // strerrordesc_np is thread-safe, as strerror is not.
+  const char* description = strerrordesc_np(os_errno);
+  return environment_error(
+      fmt::format("{}: {}", what, description != nullptr ? description : "unknown error"), os_errno);
+}
+
+Unexpected os_error(std::string_view what) { return os_error(what, errno); }
+
+Unexpected with_context(Error error, std::string_view context) {
+  error.message = fmt::format("{}: {}", context, error.message);
+  return Unexpected(std::move(error));
+}
+
+}  // namespace powercut

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/prng.h"
+#include "block/faulty_device.h"
+#include "block/file_device.h"
+#include "block/memory_device.h"
+#include "block/overlay_device.h"
+
+namespace powercut {
+namespace {
+
+std::vector<std::byte> read_all(BlockDevice& device) {
+  std::vector<std::byte> bytes(device.size_bytes());
+  const Status status = device.read(0, bytes);
+  EXPECT_TRUE(status) << status.error().message;
+  return bytes;
+}
+
+// The same random requests on the device and on a plain array.
+void expect_behaves_like_an_array(BlockDevice& device, std::vector<std::byte> model, std::uint64_t seed) {
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  Prng prng(seed);
+  for (int step = 0; step < 200; ++step) {
+    const ByteOffset begin = prng.below(model.size());
+    const ByteOffset end = prng.between(begin, std::min<ByteOffset>(model.size(), begin + 10000));
+    const auto first = model.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last = model.begin() + static_cast<std::ptrdiff_t>(end);
+    std::vector<std::byte> data(end - begin);
+    switch (prng.below(4)) {
+      case 0:
+        prng.fill(data);
+        ASSERT_TRUE(device.write(begin, data, prng.one_in(2) ? Fua::kYes : Fua::kNo));
+        std::copy(data.begin(), data.end(), first);
+        break;
+      case 1:
+        ASSERT_TRUE(device.write_zeroes({begin, end}, Unmap::kYes, Fua::kNo));
+        std::fill(first, last, std::byte{0});
+        break;
+      case 2:
+        ASSERT_TRUE(device.discard({begin, end}, Fua::kNo));
+        std::fill(first, last, std::byte{0});
+        break;
+      default:
+        ASSERT_TRUE(device.read(begin, data));
+        ASSERT_TRUE(std::equal(data.begin(), data.end(), first)) << "read at " << begin;
+    }
+  }
+  EXPECT_EQ(read_all(device), model);
+}
+
+constexpr ByteCount kSize = 100'000;  // not a multiple of the overlay's block
+
+TEST(MemoryDevice, BehavesLikeAnArray) {
+  MemoryDevice device(kSize);
+  expect_behaves_like_an_array(device, std::vector<std::byte>(kSize), 1);
+}
+
+TEST(FileDevice, BehavesLikeAnArray) {
+  auto file = PosixFile::open_temporary();
+  ASSERT_TRUE(file);
+  ASSERT_TRUE((*file)->truncate(kSize));
+  auto device = FileDevice::make(std::move(*file));
+  ASSERT_TRUE(device);
+  expect_behaves_like_an_array(**device, std::vector<std::byte>(kSize), 2);
+}
+
+TEST(OverlayDevice, BehavesLikeAnArrayAndLeavesTheBaseAlone) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    std::vector<std::byte> content(kSize);
+    Prng(seed).fill(content);
+    const auto base = std::make_shared<MemoryDevice>(kSize);
+    ASSERT_TRUE(base->write(0, content, Fua::kNo));
+    auto overlay = OverlayDevice::make(base);
+    ASSERT_TRUE(overlay);
+    expect_behaves_like_an_array(**overlay, content, seed);
+    EXPECT_EQ(base->content(), content);
+    ASSERT_TRUE((*overlay)->reset());
+    EXPECT_EQ((*overlay)->overlaid_bytes(), 0u);
+    EXPECT_EQ(read_all(**overlay), content);
+  }
+}
+
+TEST(BlockDevice, RequestsOutsideOrUnalignedAreRefused) {
+  MemoryDevice device(4096, 512);
+  std::vector<std::byte> sector(512);
+  EXPECT_TRUE(device.write(3584, sector, Fua::kNo));
+  EXPECT_EQ(device.write(4096, sector, Fua::kNo).error().os_errno, EINVAL);
+  EXPECT_EQ(device.write(1, sector, Fua::kNo).error().os_errno, EINVAL);
+  EXPECT_EQ(device.read(~0ull - 1, sector).error().os_errno, EINVAL);
+  EXPECT_EQ(device.write_zeroes({0, 100}, Unmap::kNo, Fua::kNo).error().os_errno, EINVAL);
+}
+
+TEST(FaultyDevice, AFailedRequestDoesNotReachTheDevice) {
+  const auto inner = std::make_shared<MemoryDevice>(4096);
+  FaultyDevice device(inner, [](Request::Kind, ByteRange, std::uint64_t number) {
+    return number == 1 ? Status(os_error("injected", EIO)) : Status{};
+  });
+  const std::vector<std::byte> ones(16, std::byte{1});
+  EXPECT_TRUE(device.write(0, ones, Fua::kNo));
+  EXPECT_FALSE(device.write(16, ones, Fua::kNo));
+  EXPECT_EQ(inner->content()[15], std::byte{1});
+  EXPECT_EQ(inner->content()[16], std::byte{0});
+}
+
+}  // namespace
+}  // namespace powercut
