@@ -9,7 +9,8 @@
 namespace powercut {
 
 void check_failed(const char* file, int line, std::string_view condition) {
-  fmt::print(stderr, "powercut: internal error at {}:{}: {} does not hold\n", file, line, condition);
+  fmt::print(stderr, "powercut: internal error at {}:{}: {} does not hold\n", file, line,
+             condition);
   std::abort();
 }
 

@@ -8,8 +8,8 @@ namespace powercut {
 [[noreturn]] void check_failed(const char* file, int line, std::string_view condition);
 }
 
-#define POWERCUT_CHECK(condition)                                        \
-  do {                                                                   \
-    if (!(condition)) [[unlikely]]                                       \
-      ::powercut::check_failed(__FILE__, __LINE__, #condition);          \
+#define POWERCUT_CHECK(condition)                               \
+  do {                                                          \
+    if (!(condition)) [[unlikely]]                              \
+      ::powercut::check_failed(__FILE__, __LINE__, #condition); \
   } while (false)

@@ -10,7 +10,8 @@
 namespace powercut {
 
 // A small seeded generator (SplitMix64; Steele, Lea and Flood 2014) whose sequence is the same on
-// every platform, so that one seed repeats a run. Satisfies UniformRandomBitGenerator. Not for secrets.
+// every platform, so that one seed repeats a run. Satisfies UniformRandomBitGenerator. Not for
+// secrets.
 class Prng {
  public:
   using result_type = std::uint64_t;
@@ -33,7 +34,9 @@ class Prng {
     return (*this)() % bound;
   }
   // In [low, high].
-  std::uint64_t between(std::uint64_t low, std::uint64_t high) { return low + below(high - low + 1); }
+  std::uint64_t between(std::uint64_t low, std::uint64_t high) {
+    return low + below(high - low + 1);
+  }
   // True once in `n` calls on average.
   bool one_in(std::uint64_t n) { return below(n) == 0; }
 

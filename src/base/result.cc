@@ -23,10 +23,13 @@ Unexpected os_error(std::string_view what, int os_errno) {
   // strerrordesc_np is thread-safe, as strerror is not.
   const char* description = strerrordesc_np(os_errno);
   return environment_error(
-      fmt::format("{}: {}", what, description != nullptr ? description : "unknown error"), os_errno);
+      fmt::format("{}: {}", what, description != nullptr ? description : "unknown error"),
+      os_errno);
 }
 
-Unexpected os_error(std::string_view what) { return os_error(what, errno); }
+Unexpected os_error(std::string_view what) {
+  return os_error(what, errno);
+}
 
 Unexpected with_context(Error error, std::string_view context) {
   error.message = fmt::format("{}: {}", context, error.message);

@@ -2,10 +2,11 @@
 // Result<T>: a value or an Error. Used across every layer instead of exceptions.
 #pragma once
 
+#include <tl/expected.hpp>
+
 #include <cerrno>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
 
 namespace powercut {
@@ -18,8 +19,9 @@ enum class ErrorKind {
   kEnvironment,  // 4: I/O error, no FUSE, no permission
 };
 
-// An error carries what happened, where (file, entry, byte offset) and what to do next, in `message`;
-// `os_errno` is the errno to hand to a client that can take only a number (0: none, treat as EIO).
+// An error carries what happened, where (file, entry, byte offset) and what to do next, in
+// `message`; `os_errno` is the errno to hand to a client that can take only a number (0: none,
+// treat as EIO).
 struct Error {
   ErrorKind kind = ErrorKind::kEnvironment;
   int os_errno = 0;
@@ -50,17 +52,16 @@ using Unexpected = tl::unexpected<Error>;
 
 // POWERCUT_TRY(expr): the value of a Result, or return its error from the enclosing function.
 // A statement expression, which g++ and clang both have; it keeps the happy path readable.
-#define POWERCUT_TRY(expr)                                          \
-  __extension__({                                                   \
-    auto&& powercut_try_result = (expr);                            \
-    if (!powercut_try_result)                                       \
-      return ::tl::unexpected(std::move(powercut_try_result).error()); \
-    *std::move(powercut_try_result);                                \
+#define POWERCUT_TRY(expr)                                                                     \
+  __extension__({                                                                              \
+    auto&& powercut_try_result = (expr);                                                       \
+    if (!powercut_try_result) return ::tl::unexpected(std::move(powercut_try_result).error()); \
+    *std::move(powercut_try_result);                                                           \
   })
 
 // The same for a Status, as a statement.
-#define POWERCUT_TRY_STATUS(expr)                                              \
-  do {                                                                         \
-    if (auto powercut_try_status = (expr); !powercut_try_status)               \
-      return ::tl::unexpected(std::move(powercut_try_status).error());         \
+#define POWERCUT_TRY_STATUS(expr)                                      \
+  do {                                                                 \
+    if (auto powercut_try_status = (expr); !powercut_try_status)       \
+      return ::tl::unexpected(std::move(powercut_try_status).error()); \
   } while (false)

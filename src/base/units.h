@@ -23,7 +23,9 @@ inline constexpr ByteCount kKiB = 1024;
 inline constexpr ByteCount kMiB = 1024 * kKiB;
 inline constexpr ByteCount kGiB = 1024 * kMiB;
 
-[[nodiscard]] constexpr bool is_power_of_two(std::uint64_t value) { return std::has_single_bit(value); }
+[[nodiscard]] constexpr bool is_power_of_two(std::uint64_t value) {
+  return std::has_single_bit(value);
+}
 
 // `alignment` is a power of two.
 [[nodiscard]] constexpr std::uint64_t align_down(std::uint64_t value, std::uint64_t alignment) {
@@ -43,7 +45,8 @@ inline constexpr ByteCount kGiB = 1024 * kMiB;
   if (__builtin_add_overflow(a, b, &sum)) return std::nullopt;
   return sum;
 }
-[[nodiscard]] constexpr std::optional<std::uint64_t> checked_multiply(std::uint64_t a, std::uint64_t b) {
+[[nodiscard]] constexpr std::optional<std::uint64_t> checked_multiply(std::uint64_t a,
+                                                                      std::uint64_t b) {
   std::uint64_t product = 0;
   if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;
   return product;

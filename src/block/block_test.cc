@@ -20,7 +20,8 @@ std::vector<std::byte> read_all(BlockDevice& device) {
 }
 
 // The same random requests on the device and on a plain array.
-void expect_behaves_like_an_array(BlockDevice& device, std::vector<std::byte> model, std::uint64_t seed) {
+void expect_behaves_like_an_array(BlockDevice& device, std::vector<std::byte> model,
+                                  std::uint64_t seed) {
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   Prng prng(seed);
   for (int step = 0; step < 200; ++step) {

@@ -13,14 +13,16 @@ Result<std::optional<ByteRange>> BlockDevice::next_data(ByteOffset offset) {
 Status check_request(const BlockDevice& device, ByteOffset offset, ByteCount length) {
   const auto end = checked_add(offset, length);
   if (!end || *end > device.size_bytes()) {
-    return environment_error(fmt::format("'{}': request of {} bytes at byte {} goes past the device's {} bytes",
-                                         device.name(), length, offset, device.size_bytes()),
-                             EINVAL);
+    return environment_error(
+        fmt::format("'{}': request of {} bytes at byte {} goes past the device's {} bytes",
+                    device.name(), length, offset, device.size_bytes()),
+        EINVAL);
   }
   if (!is_aligned(offset | length, device.alignment())) {
-    return environment_error(fmt::format("'{}': request of {} bytes at byte {} is not aligned to {} bytes",
-                                         device.name(), length, offset, device.alignment()),
-                             EINVAL);
+    return environment_error(
+        fmt::format("'{}': request of {} bytes at byte {} is not aligned to {} bytes",
+                    device.name(), length, offset, device.alignment()),
+        EINVAL);
   }
   return {};
 }

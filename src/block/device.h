@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// BlockDevice: everything that takes I/O. A disk image, the recorder, an instant, a crash state and its
-// copy-on-write overlay are block devices; they stack, and they are served by the same code.
+// BlockDevice: everything that takes I/O. A disk image, the recorder, an instant, a crash state and
+// its copy-on-write overlay are block devices; they stack, and they are served by the same code.
 #pragma once
 
 #include <memory>
@@ -20,8 +20,9 @@ enum class Unmap : bool { kNo, kYes };
 
 // Calls block, and may be made from many threads at once. A request lies wholly in the device and
 // begins and ends on a multiple of alignment(); another is refused with EINVAL and changes nothing.
-// Overlapping requests that are in flight together have no defined order, as on any disk. What has been
-// written may be lost in a power cut until a flush that was submitted after its completion completes.
+// Overlapping requests that are in flight together have no defined order, as on any disk. What has
+// been written may be lost in a power cut until a flush that was submitted after its completion
+// completes.
 class BlockDevice {
  public:
   virtual ~BlockDevice() = default;
@@ -43,8 +44,8 @@ class BlockDevice {
   [[nodiscard]] virtual Status discard(ByteRange range, Fua fua) = 0;
   [[nodiscard]] virtual Status flush() = 0;
 
-  // The first range at or behind `offset` that may hold anything but zeroes; nothing if only zeroes are
-  // left. The default knows no holes.
+  // The first range at or behind `offset` that may hold anything but zeroes; nothing if only zeroes
+  // are left. The default knows no holes.
   [[nodiscard]] virtual Result<std::optional<ByteRange>> next_data(ByteOffset offset);
 };
 

@@ -22,7 +22,8 @@ Status FaultyDevice::write(ByteOffset offset, ConstBytes bytes, Fua fua) {
 }
 
 Status FaultyDevice::write_zeroes(ByteRange range, Unmap unmap, Fua fua) {
-  return guarded(Request::Kind::kZeroes, range, [&] { return inner_->write_zeroes(range, unmap, fua); });
+  return guarded(Request::Kind::kZeroes, range,
+                 [&] { return inner_->write_zeroes(range, unmap, fua); });
 }
 
 Status FaultyDevice::discard(ByteRange range, Fua fua) {

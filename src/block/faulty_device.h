@@ -12,8 +12,8 @@ namespace powercut {
 // block them until a test lets them go, or make them fail. Thread-safe if the hook is.
 class FaultyDevice final : public BlockDevice {
  public:
-  // Called before each request with its number (from 0, in order of submission). An error is returned
-  // to the client and the request does not reach the device.
+  // Called before each request with its number (from 0, in order of submission). An error is
+  // returned to the client and the request does not reach the device.
   using Hook = std::function<Status(Request::Kind, ByteRange, std::uint64_t number)>;
 
   FaultyDevice(std::shared_ptr<BlockDevice> inner, Hook before, Hook after = nullptr)

@@ -26,6 +26,8 @@ Status FileDevice::write_zeroes(ByteRange range, Unmap, Fua fua) {
 }
 
 // Always by way of zeroes: BLKDISCARD promises no content, and whoever replays a log needs one.
-Status FileDevice::discard(ByteRange range, Fua fua) { return write_zeroes(range, Unmap::kYes, fua); }
+Status FileDevice::discard(ByteRange range, Fua fua) {
+  return write_zeroes(range, Unmap::kYes, fua);
+}
 
 }  // namespace powercut

@@ -7,7 +7,10 @@
 namespace powercut {
 
 MemoryDevice::MemoryDevice(ByteCount size_bytes, std::uint32_t alignment, std::string name)
-    : name_(std::move(name)), size_bytes_(size_bytes), alignment_(alignment), content_(size_bytes) {}
+    : name_(std::move(name)),
+      size_bytes_(size_bytes),
+      alignment_(alignment),
+      content_(size_bytes) {}
 
 Status MemoryDevice::read(ByteOffset offset, MutableBytes buffer) {
   POWERCUT_TRY_STATUS(check_request(*this, offset, buffer.size()));
@@ -26,7 +29,8 @@ Status MemoryDevice::write(ByteOffset offset, ConstBytes bytes, Fua) {
 Status MemoryDevice::write_zeroes(ByteRange range, Unmap, Fua) {
   POWERCUT_TRY_STATUS(check_request(*this, range.begin, range.size()));
   const MutexLock lock(mutex_);
-  std::fill_n(content_.begin() + static_cast<std::ptrdiff_t>(range.begin), range.size(), std::byte{0});
+  std::fill_n(content_.begin() + static_cast<std::ptrdiff_t>(range.begin), range.size(),
+              std::byte{0});
   return {};
 }
 

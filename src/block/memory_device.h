@@ -11,7 +11,8 @@ namespace powercut {
 // A device in memory, all zero at first.
 class MemoryDevice final : public BlockDevice {
  public:
-  explicit MemoryDevice(ByteCount size_bytes, std::uint32_t alignment = 1, std::string name = "memory");
+  explicit MemoryDevice(ByteCount size_bytes, std::uint32_t alignment = 1,
+                        std::string name = "memory");
 
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] ByteCount size_bytes() const override { return size_bytes_; }
@@ -21,7 +22,9 @@ class MemoryDevice final : public BlockDevice {
   [[nodiscard]] Status read(ByteOffset offset, MutableBytes buffer) override;
   [[nodiscard]] Status write(ByteOffset offset, ConstBytes bytes, Fua fua) override;
   [[nodiscard]] Status write_zeroes(ByteRange range, Unmap unmap, Fua fua) override;
-  [[nodiscard]] Status discard(ByteRange range, Fua fua) override { return write_zeroes(range, Unmap::kYes, fua); }
+  [[nodiscard]] Status discard(ByteRange range, Fua fua) override {
+    return write_zeroes(range, Unmap::kYes, fua);
+  }
   [[nodiscard]] Status flush() override { return {}; }
 
   [[nodiscard]] std::vector<std::byte> content() const;

@@ -57,7 +57,8 @@ Status OverlayDevice::claim(ByteRange range) {
   const std::uint64_t first = range.begin / kBlockSize;
   const std::uint64_t last = (range.end - 1) / kBlockSize;
   const auto is_partial = [&](std::uint64_t block) {
-    return block * kBlockSize < range.begin || std::min((block + 1) * kBlockSize, size_bytes()) > range.end;
+    return block * kBlockSize < range.begin ||
+           std::min((block + 1) * kBlockSize, size_bytes()) > range.end;
   };
   for (const std::uint64_t edge : {first, last}) {
     if (is_partial(edge) && !is_overlaid(edge)) POWERCUT_TRY_STATUS(copy_up(edge));
@@ -73,7 +74,8 @@ Status OverlayDevice::write(ByteOffset offset, ConstBytes bytes, Fua) {
   POWERCUT_TRY_STATUS(claim(range));
   POWERCUT_TRY_STATUS(file_->write_at(offset, bytes));
   std::fill(overlaid_.begin() + static_cast<std::ptrdiff_t>(range.begin / kBlockSize),
-            overlaid_.begin() + static_cast<std::ptrdiff_t>((range.end - 1) / kBlockSize + 1), true);
+            overlaid_.begin() + static_cast<std::ptrdiff_t>((range.end - 1) / kBlockSize + 1),
+            true);
   return {};
 }
 
@@ -84,7 +86,8 @@ Status OverlayDevice::write_zeroes(ByteRange range, Unmap, Fua) {
   POWERCUT_TRY_STATUS(claim(range));
   POWERCUT_TRY_STATUS(file_->write_zeroes(range));
   std::fill(overlaid_.begin() + static_cast<std::ptrdiff_t>(range.begin / kBlockSize),
-            overlaid_.begin() + static_cast<std::ptrdiff_t>((range.end - 1) / kBlockSize + 1), true);
+            overlaid_.begin() + static_cast<std::ptrdiff_t>((range.end - 1) / kBlockSize + 1),
+            true);
   return {};
 }
 

@@ -9,17 +9,19 @@
 
 namespace powercut {
 
-// Copy on write: reads come from a base device that is never written; writes stay in a nameless sparse
-// temporary file, so that memory is bounded by one bit for each 4 KiB block of the device. Takes
-// requests of any alignment.
+// Copy on write: reads come from a base device that is never written; writes stay in a nameless
+// sparse temporary file, so that memory is bounded by one bit for each 4 KiB block of the device.
+// Takes requests of any alignment.
 //
-// Whoever owns the base must not change it while an overlay stands on it; reset() empties the overlay,
-// after which the base may be exchanged. Thread-safe, but for reset(), which wants no request in flight.
+// Whoever owns the base must not change it while an overlay stands on it; reset() empties the
+// overlay, after which the base may be exchanged. Thread-safe, but for reset(), which wants no
+// request in flight.
 class OverlayDevice final : public BlockDevice {
  public:
   static constexpr ByteCount kBlockSize = 4096;
 
-  [[nodiscard]] static Result<std::unique_ptr<OverlayDevice>> make(std::shared_ptr<BlockDevice> base);
+  [[nodiscard]] static Result<std::unique_ptr<OverlayDevice>> make(
+      std::shared_ptr<BlockDevice> base);
 
   [[nodiscard]] const std::string& name() const override { return base_->name(); }
   [[nodiscard]] ByteCount size_bytes() const override { return base_->size_bytes(); }
@@ -28,7 +30,9 @@ class OverlayDevice final : public BlockDevice {
   [[nodiscard]] Status read(ByteOffset offset, MutableBytes buffer) override;
   [[nodiscard]] Status write(ByteOffset offset, ConstBytes bytes, Fua fua) override;
   [[nodiscard]] Status write_zeroes(ByteRange range, Unmap unmap, Fua fua) override;
-  [[nodiscard]] Status discard(ByteRange range, Fua fua) override { return write_zeroes(range, Unmap::kYes, fua); }
+  [[nodiscard]] Status discard(ByteRange range, Fua fua) override {
+    return write_zeroes(range, Unmap::kYes, fua);
+  }
   // Nothing survives this process, so there is nothing to make durable.
   [[nodiscard]] Status flush() override { return {}; }
 
@@ -40,10 +44,15 @@ class OverlayDevice final : public BlockDevice {
  private:
   OverlayDevice(std::shared_ptr<BlockDevice> base, std::unique_ptr<File> file);
 
-  // The end of the run of blocks from `offset` on that are all in the overlay or all not, at most `end`.
-  [[nodiscard]] ByteOffset run_end(ByteOffset offset, ByteOffset end) const POWERCUT_REQUIRES(mutex_);
-  [[nodiscard]] bool is_overlaid(std::uint64_t block) const POWERCUT_REQUIRES(mutex_) { return overlaid_[block]; }
-  // Fills the parts of the first and last block that a write leaves untouched, and marks all as overlaid.
+  // The end of the run of blocks from `offset` on that are all in the overlay or all not, at most
+  // `end`.
+  [[nodiscard]] ByteOffset run_end(ByteOffset offset, ByteOffset end) const
+      POWERCUT_REQUIRES(mutex_);
+  [[nodiscard]] bool is_overlaid(std::uint64_t block) const POWERCUT_REQUIRES(mutex_) {
+    return overlaid_[block];
+  }
+  // Fills the parts of the first and last block that a write leaves untouched, and marks all as
+  // overlaid.
   [[nodiscard]] Status claim(ByteRange range) POWERCUT_REQUIRES(mutex_);
   [[nodiscard]] Status copy_up(std::uint64_t block) POWERCUT_REQUIRES(mutex_);
 

@@ -15,7 +15,8 @@ Unexpected injected(const File& file, const char* what, int os_errno) {
 }  // namespace
 
 Result<std::size_t> FaultyFile::read_at(ByteOffset offset, MutableBytes buffer) const {
-  if (const auto fault = next_fault(Operation::kRead)) return injected(*inner_, "read", fault->os_errno);
+  if (const auto fault = next_fault(Operation::kRead))
+    return injected(*inner_, "read", fault->os_errno);
   return inner_->read_at(offset, buffer);
 }
 
@@ -34,17 +35,20 @@ Status FaultyFile::write_at(ByteOffset offset, std::span<const ConstBytes> piece
 }
 
 Status FaultyFile::write_zeroes(ByteRange range) {
-  if (const auto fault = next_fault(Operation::kZeroes)) return injected(*inner_, "zero", fault->os_errno);
+  if (const auto fault = next_fault(Operation::kZeroes))
+    return injected(*inner_, "zero", fault->os_errno);
   return inner_->write_zeroes(range);
 }
 
 Status FaultyFile::sync() {
-  if (const auto fault = next_fault(Operation::kSync)) return injected(*inner_, "sync", fault->os_errno);
+  if (const auto fault = next_fault(Operation::kSync))
+    return injected(*inner_, "sync", fault->os_errno);
   return inner_->sync();
 }
 
 Status FaultyFile::truncate(ByteCount size) {
-  if (const auto fault = next_fault(Operation::kTruncate)) return injected(*inner_, "truncate", fault->os_errno);
+  if (const auto fault = next_fault(Operation::kTruncate))
+    return injected(*inner_, "truncate", fault->os_errno);
   return inner_->truncate(size);
 }
 

@@ -21,7 +21,8 @@ class FaultyFile final : public File {
   // Called for each operation with its number (from 0, over all kinds); gives the fault, if any.
   using Plan = std::function<std::optional<Fault>(Operation, std::uint64_t number)>;
 
-  FaultyFile(std::unique_ptr<File> inner, Plan plan) : inner_(std::move(inner)), plan_(std::move(plan)) {}
+  FaultyFile(std::unique_ptr<File> inner, Plan plan)
+      : inner_(std::move(inner)), plan_(std::move(plan)) {}
 
   [[nodiscard]] const std::string& name() const override { return inner_->name(); }
   [[nodiscard]] Result<ByteCount> size() const override { return inner_->size(); }

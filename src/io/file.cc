@@ -8,8 +8,8 @@ namespace powercut {
 Status read_exactly(const File& file, ByteOffset offset, MutableBytes buffer) {
   const std::size_t got = POWERCUT_TRY(file.read_at(offset, buffer));
   if (got != buffer.size()) {
-    return bad_input(fmt::format("'{}' ends at byte {} where {} bytes at byte {} were wanted", file.name(),
-                                 offset + got, buffer.size(), offset));
+    return bad_input(fmt::format("'{}' ends at byte {} where {} bytes at byte {} were wanted",
+                                 file.name(), offset + got, buffer.size(), offset));
   }
   return {};
 }

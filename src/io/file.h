@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // File: the seam between powercut and the operating system's files. Logs and sidecars are reached
-// through it, so that tests run the real code over memory, and over files that fail, tear and forget.
+// through it, so that tests run the real code over memory, and over files that fail, tear and
+// forget.
 #pragma once
 
 #include <memory>
@@ -21,9 +22,9 @@ struct ByteRange {
   friend bool operator==(const ByteRange&, const ByteRange&) = default;
 };
 
-// A file or block device addressed by byte offset. Every call blocks. Calls on distinct ranges may run
-// at the same time from several threads; write_zeroes and truncate, which can change the size, want to
-// be the only call that grows the file. Error messages name the file and the byte offset.
+// A file or block device addressed by byte offset. Every call blocks. Calls on distinct ranges may
+// run at the same time from several threads; write_zeroes and truncate, which can change the size,
+// want to be the only call that grows the file. Error messages name the file and the byte offset.
 class File {
  public:
   virtual ~File() = default;
@@ -36,16 +37,18 @@ class File {
   [[nodiscard]] virtual Result<ByteCount> size() const = 0;
 
   // Reads into all of `buffer`; returns fewer bytes only where the file ends.
-  [[nodiscard]] virtual Result<std::size_t> read_at(ByteOffset offset, MutableBytes buffer) const = 0;
+  [[nodiscard]] virtual Result<std::size_t> read_at(ByteOffset offset,
+                                                    MutableBytes buffer) const = 0;
 
-  // Writes the pieces one behind the other, wholly; on error an unknown part of them has been written.
+  // Writes the pieces one behind the other, wholly; on error an unknown part of them has been
+  // written.
   [[nodiscard]] virtual Status write_at(ByteOffset offset, std::span<const ConstBytes> pieces) = 0;
   [[nodiscard]] Status write_at(ByteOffset offset, ConstBytes bytes) {
     return write_at(offset, std::span<const ConstBytes>(&bytes, 1));
   }
 
-  // The range reads as zeroes afterwards; the file grows to its end if it was shorter. Takes no space
-  // where the file can have holes.
+  // The range reads as zeroes afterwards; the file grows to its end if it was shorter. Takes no
+  // space where the file can have holes.
   [[nodiscard]] virtual Status write_zeroes(ByteRange range) = 0;
 
   // What has been written survives a power cut of the host once this returns (fdatasync).

@@ -25,7 +25,9 @@ struct flock one_byte(short type, off_t offset) {
 
 Unexpected in_use(const PosixFile& file, const char* by) {
   return environment_error(
-      fmt::format("'{}' is in use by {}; stop it first, or record to another file", file.name(), by), EBUSY);
+      fmt::format("'{}' is in use by {}; stop it first, or record to another file", file.name(),
+                  by),
+      EBUSY);
 }
 
 // Takes a lock on one byte; false if another holds one that conflicts.
@@ -47,12 +49,14 @@ Result<bool> is_locked_by_another(const PosixFile& file, off_t offset) {
 }  // namespace
 
 Status lock_for_writing(const PosixFile& file) {
-  if (!POWERCUT_TRY(try_lock(file, F_WRLCK, kPowercutByte))) return in_use(file, "another powercut recorder");
+  if (!POWERCUT_TRY(try_lock(file, F_WRLCK, kPowercutByte)))
+    return in_use(file, "another powercut recorder");
   for (const off_t byte : {kUsedBase + kWrite, kForbiddenBase + kWrite, kForbiddenBase + kResize}) {
     if (!POWERCUT_TRY(try_lock(file, F_RDLCK, byte))) return in_use(file, "another program");
   }
   for (const off_t byte : {kForbiddenBase + kWrite, kUsedBase + kWrite, kUsedBase + kResize}) {
-    if (POWERCUT_TRY(is_locked_by_another(file, byte))) return in_use(file, "QEMU or another writer");
+    if (POWERCUT_TRY(is_locked_by_another(file, byte)))
+      return in_use(file, "QEMU or another writer");
   }
   return {};
 }

@@ -29,7 +29,9 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-OpenOptions writable_new() { return {.writable = true, .create = OpenOptions::Create::kIfAbsent}; }
+OpenOptions writable_new() {
+  return {.writable = true, .create = OpenOptions::Create::kIfAbsent};
+}
 
 std::vector<std::byte> read_all(const File& file) {
   std::vector<std::byte> bytes(*file.size());
@@ -95,7 +97,8 @@ TEST(PosixFile, ManyPiecesInOneWrite) {
   std::vector<std::byte> content(1000);
   Prng(3).fill(content);
   std::vector<ConstBytes> pieces;
-  for (std::size_t i = 0; i < content.size(); ++i) pieces.push_back(ConstBytes(content).subspan(i, 1));
+  for (std::size_t i = 0; i < content.size(); ++i)
+    pieces.push_back(ConstBytes(content).subspan(i, 1));
   ASSERT_TRUE((*file)->write_at(0, pieces));
   EXPECT_EQ(read_all(**file), content);
 }

@@ -8,8 +8,8 @@
 
 namespace powercut {
 
-// A file in memory. Remembers which content was last synced, so that a test can ask what a power cut
-// of the host would have left. Thread-safe.
+// A file in memory. Remembers which content was last synced, so that a test can ask what a power
+// cut of the host would have left. Thread-safe.
 class MemoryFile final : public File {
  public:
   explicit MemoryFile(std::string name = "memory", std::vector<std::byte> content = {});

@@ -28,8 +28,8 @@ struct FreeDeleter {
 using AlignedBuffer = std::unique_ptr<std::byte, FreeDeleter>;
 
 AlignedBuffer make_aligned_buffer(std::size_t size) {
-  return AlignedBuffer(
-      static_cast<std::byte*>(std::aligned_alloc(kDirectAlignment, align_up(size, kDirectAlignment))));
+  return AlignedBuffer(static_cast<std::byte*>(
+      std::aligned_alloc(kDirectAlignment, align_up(size, kDirectAlignment))));
 }
 
 bool is_direct_aligned(const void* p) {
@@ -47,15 +47,16 @@ int open_flags(const OpenOptions& options) {
 
 }  // namespace
 
-PosixFile::PosixFile(std::string path, UniqueFd fd, bool is_block_device, std::uint32_t logical_block_size,
-                     bool direct)
+PosixFile::PosixFile(std::string path, UniqueFd fd, bool is_block_device,
+                     std::uint32_t logical_block_size, bool direct)
     : path_(std::move(path)),
       fd_(std::move(fd)),
       is_block_device_(is_block_device),
       logical_block_size_(logical_block_size),
       direct_(direct) {}
 
-Result<std::unique_ptr<PosixFile>> PosixFile::open(const std::string& path, const OpenOptions& options) {
+Result<std::unique_ptr<PosixFile>> PosixFile::open(const std::string& path,
+                                                   const OpenOptions& options) {
   UniqueFd fd(::open(path.c_str(), open_flags(options), 0666));
   if (!fd.valid()) return os_error(fmt::format("cannot open '{}'", path));
   struct stat info {};
@@ -65,11 +66,12 @@ Result<std::unique_ptr<PosixFile>> PosixFile::open(const std::string& path, cons
     if (::ioctl(fd.get(), BLKSSZGET, &block_size) != 0) {
       return os_error(fmt::format("cannot get the block size of '{}'", path));
     }
-    return std::unique_ptr<PosixFile>(
-        new PosixFile(path, std::move(fd), true, static_cast<std::uint32_t>(block_size), options.direct));
+    return std::unique_ptr<PosixFile>(new PosixFile(
+        path, std::move(fd), true, static_cast<std::uint32_t>(block_size), options.direct));
   }
   if (!S_ISREG(info.st_mode)) {
-    return environment_error(fmt::format("'{}' is neither a regular file nor a block device", path), EINVAL);
+    return environment_error(fmt::format("'{}' is neither a regular file nor a block device", path),
+                             EINVAL);
   }
   return std::unique_ptr<PosixFile>(new PosixFile(path, std::move(fd), false, 1, options.direct));
 }
@@ -80,7 +82,8 @@ Result<std::unique_ptr<PosixFile>> PosixFile::open_temporary() {
   std::string path = fmt::format("{}/powercut-XXXXXX", directory);
   UniqueFd fd(::mkostemp(path.data(), O_CLOEXEC));
   if (!fd.valid()) {
-    return os_error(fmt::format("cannot make a temporary file in '{}' (set TMPDIR to another place)", directory));
+    return os_error(fmt::format(
+        "cannot make a temporary file in '{}' (set TMPDIR to another place)", directory));
   }
   ::unlink(path.c_str());
   return std::unique_ptr<PosixFile>(new PosixFile(std::move(path), std::move(fd), false, 1, false));
@@ -113,7 +116,8 @@ Result<std::size_t> PosixFile::read_at(ByteOffset offset, MutableBytes buffer) c
   }
   std::size_t done = 0;
   while (done < buffer.size()) {
-    const ssize_t n = ::pread(fd_.get(), target + done, buffer.size() - done, static_cast<off_t>(offset + done));
+    const ssize_t n =
+        ::pread(fd_.get(), target + done, buffer.size() - done, static_cast<off_t>(offset + done));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return os_error(where("read", offset + done));
     if (n == 0) break;
@@ -152,14 +156,15 @@ Status PosixFile::write_at(ByteOffset offset, std::span<const ConstBytes> pieces
 
   constexpr std::size_t kBatch = 128;  // well below IOV_MAX
   std::array<iovec, kBatch> vector;
-  std::size_t next = 0;          // first piece not wholly written
-  std::size_t skip = 0;          // bytes of it that are written
+  std::size_t next = 0;  // first piece not wholly written
+  std::size_t skip = 0;  // bytes of it that are written
   while (next < pieces.size()) {
     int count = 0;
     std::size_t wanted = 0;
     for (std::size_t i = next; i < pieces.size() && count < static_cast<int>(kBatch); ++i) {
       const ConstBytes rest = i == next ? pieces[i].subspan(skip) : pieces[i];
-      vector[static_cast<std::size_t>(count++)] = {const_cast<std::byte*>(rest.data()), rest.size()};
+      vector[static_cast<std::size_t>(count++)] = {const_cast<std::byte*>(rest.data()),
+                                                   rest.size()};
       wanted += rest.size();
     }
     if (wanted == 0) break;
@@ -206,8 +211,8 @@ Status PosixFile::write_zeroes(ByteRange range) {
     return os_error(where("extend", range.end));
   }
   // Also behind the old end: there may be preallocated space that a hole gives back.
-  if (::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.begin),
-                  static_cast<off_t>(range.size())) == 0) {
+  if (::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  static_cast<off_t>(range.begin), static_cast<off_t>(range.size())) == 0) {
     return {};
   }
   if (errno != EOPNOTSUPP) return os_error(where("punch a hole in", range.begin));

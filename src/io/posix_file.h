@@ -47,7 +47,8 @@ class PosixFile final : public File {
   [[nodiscard]] Status write_durably(ByteOffset offset, ConstBytes bytes);
 
  private:
-  PosixFile(std::string path, UniqueFd fd, bool is_block_device, std::uint32_t logical_block_size, bool direct);
+  PosixFile(std::string path, UniqueFd fd, bool is_block_device, std::uint32_t logical_block_size,
+            bool direct);
   [[nodiscard]] Status write_bytes(ByteOffset offset, ConstBytes bytes, int flags);
   [[nodiscard]] Status zero_by_writing(ByteRange range);
   [[nodiscard]] std::string where(const char* what, ByteOffset offset) const;

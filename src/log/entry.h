@@ -26,7 +26,8 @@ struct SuperBlockExtension {
   std::uint64_t creation_time_ns = 0;
   InitialContent initial_content = InitialContent::kUnknown;
   std::string origin_path;
-  // on-log-error=stop: recording ended in front of this entry because of this errno (0: it did not).
+  // on-log-error=stop: recording ended in front of this entry because of this errno (0: it did
+  // not).
   EntryIndex stopped_at_entry = 0;
   std::uint32_t stopped_errno = 0;
 
@@ -76,12 +77,15 @@ struct Entry {
                          extension->operation == Operation::kZeroesUnmap);
   }
 
-  // Where it takes effect on the device, in bytes. The reader has checked that nothing here overflows.
+  // Where it takes effect on the device, in bytes. The reader has checked that nothing here
+  // overflows.
   [[nodiscard]] ByteRange device_range() const {
     return {sector * sector_size, (sector + nr_sectors) * sector_size};
   }
   [[nodiscard]] ByteOffset payload_offset() const { return log_offset + sector_size; }
-  [[nodiscard]] ByteCount payload_bytes() const { return is_discard() ? 0 : nr_sectors * sector_size; }
+  [[nodiscard]] ByteCount payload_bytes() const {
+    return is_discard() ? 0 : nr_sectors * sector_size;
+  }
   [[nodiscard]] ByteOffset end_offset() const { return payload_offset() + payload_bytes(); }
 };
 

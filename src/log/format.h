@@ -4,12 +4,12 @@
 //
 //   sector 0                 SuperBlockDisk, zeroes, SuperBlockExtensionDisk at the sector's end
 //   then nr_entries times:
-//     one sector             EntryHeaderDisk, a mark's text, zeroes, EntryExtensionDisk at the sector's end
-//     nr_sectors sectors     the payload; absent for a discard
+//     one sector             EntryHeaderDisk, a mark's text, zeroes, EntryExtensionDisk at the
+//     sector's end nr_sectors sectors     the payload; absent for a discard
 //
-// A sector is sector_size bytes. All integers are little-endian. The first 32 bytes of each structure are
-// the kernel's (Documentation/admin-guide/device-mapper/log-writes.rst, include in drivers/md/
-// dm-log-writes.c); other readers ignore what stands behind them.
+// A sector is sector_size bytes. All integers are little-endian. The first 32 bytes of each
+// structure are the kernel's (Documentation/admin-guide/device-mapper/log-writes.rst, include in
+// drivers/md/ dm-log-writes.c); other readers ignore what stands behind them.
 #pragma once
 
 #include <cstddef>
@@ -78,9 +78,10 @@ struct EntryExtensionDisk {
   std::uint8_t operation;  // Operation
   std::uint8_t has_payload_hash;
   Le32 reserved;
-  Le64 log_id;        // the first 8 bytes of the super block's UUID: an entry of another log is told apart
-  Le64 entry_index;   // and so is one that was left over at another place
-  Le64 submit_tick;   // 0: not known
+  Le64
+      log_id;  // the first 8 bytes of the super block's UUID: an entry of another log is told apart
+  Le64 entry_index;  // and so is one that was left over at another place
+  Le64 submit_tick;  // 0: not known
   Le64 complete_tick;
   Le64 wall_time_ns;  // since the epoch, at completion
   Le64 payload_hash;  // XXH3-64 of the payload
@@ -149,7 +150,8 @@ static_assert(offsetof(SuperBlockExtensionDisk, origin_path) == 64);
 static_assert(offsetof(SuperBlockExtensionDisk, reserved_3) == 320);
 static_assert(offsetof(SuperBlockExtensionDisk, sector_hash) == 376);
 
-static_assert(sizeof(SuperBlockDisk) + sizeof(SuperBlockExtensionDisk) <= kMinSectorSizeForExtension);
+static_assert(sizeof(SuperBlockDisk) + sizeof(SuperBlockExtensionDisk) <=
+              kMinSectorSizeForExtension);
 static_assert(std::is_trivially_copyable_v<EntryExtensionDisk> &&
               std::is_trivially_copyable_v<SuperBlockExtensionDisk>);
 

@@ -28,15 +28,15 @@ struct Ending {
 [[nodiscard]] Status to_status(const Ending& ending);
 
 struct ReaderOptions {
-  // Go on behind the super block's count for as long as what stands there is, by all that can be checked,
-  // a whole entry of this log: the way to what a killed recorder left (see repair.h). Payload hashes
-  // of these entries are checked.
+  // Go on behind the super block's count for as long as what stands there is, by all that can be
+  // checked, a whole entry of this log: the way to what a killed recorder left (see repair.h).
+  // Payload hashes of these entries are checked.
   bool past_count = false;
 };
 
 // Reads a log's entries in order, headers only unless payloads are asked for. The log is untrusted:
-// every size is checked against the file before anything is allocated or read. Works on a log that is
-// being written. Not thread-safe, but for read_payload, which may be called from many threads.
+// every size is checked against the file before anything is allocated or read. Works on a log that
+// is being written. Not thread-safe, but for read_payload, which may be called from many threads.
 class Reader {
  public:
   // `file` outlives the reader.
@@ -60,7 +60,8 @@ class Reader {
   [[nodiscard]] Status read_payload(const Entry& entry, ByteCount from, MutableBytes buffer) const;
 
  private:
-  Reader(const File& file, SuperBlock super_block, ByteCount file_size, const ReaderOptions& options);
+  Reader(const File& file, SuperBlock super_block, ByteCount file_size,
+         const ReaderOptions& options);
 
   [[nodiscard]] std::nullopt_t end(Ending::Kind kind, std::string message);
   [[nodiscard]] Result<ConstBytes> header_sector();
@@ -73,12 +74,14 @@ class Reader {
   EntryIndex next_index_ = 0;
   ByteOffset next_offset_ = 0;
   Ending ending_;
-  // The bytes around the next header: small entries are read many at a time, large payloads jumped over.
+  // The bytes around the next header: small entries are read many at a time, large payloads jumped
+  // over.
   std::vector<std::byte> window_;
   ByteOffset window_offset_ = 0;
 };
 
-// Whether all of an entry's payload has the hash that its extension gives; nothing if it gives none.
+// Whether all of an entry's payload has the hash that its extension gives; nothing if it gives
+// none.
 [[nodiscard]] Result<std::optional<bool>> payload_matches(const Reader& reader, const Entry& entry);
 
 }  // namespace powercut::log

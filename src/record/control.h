@@ -8,19 +8,20 @@
 
 namespace powercut::record {
 
-// The recorder's control socket: a Unix stream socket of mode 0600. A client sends one line and gets one
-// line of JSON; a connection may carry many. Requests:
+// The recorder's control socket: a Unix stream socket of mode 0600. A client sends one line and
+// gets one line of JSON; a connection may carry many. Requests:
 //   mark TEXT    {"ok":true,"entry":N}
 //   status       {"ok":true, ... RecorderStatus ...}
 //   flush        {"ok":true}
 // and on error {"ok":false,"error":"...","errno":N}. A line is at most kMaxControlLine bytes.
-// Malformed, oversized, half-sent and idle clients are answered or dropped; they never hinder recording.
+// Malformed, oversized, half-sent and idle clients are answered or dropped; they never hinder
+// recording.
 inline constexpr std::size_t kMaxControlLine = 64 * 1024;
 
 class ControlServer {
  public:
-  // Makes the socket at `path` (an existing socket that nobody listens on is replaced; anything else
-  // there is an error) and serves it from a thread until it is destroyed, which removes it.
+  // Makes the socket at `path` (an existing socket that nobody listens on is replaced; anything
+  // else there is an error) and serves it from a thread until it is destroyed, which removes it.
   // `device` outlives the server.
   [[nodiscard]] static Result<std::unique_ptr<ControlServer>> start(const std::string& path,
                                                                     RecordingDevice& device);
@@ -30,7 +31,8 @@ class ControlServer {
 // One answer for one line, without the newline: what the server does, for tests and fuzzing.
 [[nodiscard]] std::string answer_control_line(RecordingDevice& device, std::string_view line);
 
-// Sends one line to a recorder's socket and gives its line of JSON; an {"ok":false} becomes an error.
+// Sends one line to a recorder's socket and gives its line of JSON; an {"ok":false} becomes an
+// error.
 [[nodiscard]] Result<std::string> control_request(const std::string& path, std::string_view line);
 
 }  // namespace powercut::record

@@ -5,7 +5,8 @@
 
 namespace powercut::record {
 
-// The options of the recorder as users give them; names and meanings are those of QEMU's blklogwrites.
+// The options of the recorder as users give them; names and meanings are those of QEMU's
+// blklogwrites.
 struct RecordingOptions {
   // A regular file, a block device, an NBD URI (nbd://, nbd+unix:// ...), or "memory:BYTES".
   std::string file;
@@ -21,8 +22,9 @@ struct RecordingOptions {
   OnLogError on_log_error = OnLogError::kFail;
 };
 
-// Opens and locks file and log and puts a recorder on them. Errors say which of the options is wrong.
-[[nodiscard]] Result<std::unique_ptr<RecordingDevice>> open_recording(const RecordingOptions& options,
-                                                                      RecordingDevice::Notice notice);
+// Opens and locks file and log and puts a recorder on them. Errors say which of the options is
+// wrong.
+[[nodiscard]] Result<std::unique_ptr<RecordingDevice>> open_recording(
+    const RecordingOptions& options, RecordingDevice::Notice notice);
 
 }  // namespace powercut::record

@@ -29,12 +29,12 @@ struct RecorderStatus {
   std::uint64_t flushes = 0;
   std::uint64_t marks = 0;
   std::uint64_t failed_requests = 0;
-  bool recording = true;         // false once the log has failed
-  std::string log_error;         // why, if so
+  bool recording = true;  // false once the log has failed
+  std::string log_error;  // why, if so
 };
 
-// Everything that goes through it to `file` is recorded in a log: what a log promises is G1 to G6 of
-// docs/crash-model.md, and recording_device.cc says how they are kept. Thread-safe.
+// Everything that goes through it to `file` is recorded in a log: what a log promises is G1 to G6
+// of docs/crash-model.md, and recording_device.cc says how they are kept. Thread-safe.
 //
 // Takes requests of any alignment; what is recorded is aligned to the log's sector size.
 class RecordingDevice final : public BlockDevice {
@@ -42,9 +42,9 @@ class RecordingDevice final : public BlockDevice {
   // Told once, loudly, when recording stops (OnLogError::kStop) or begins to fail.
   using Notice = std::function<void(const std::string& message)>;
 
-  [[nodiscard]] static Result<std::unique_ptr<RecordingDevice>> make(std::shared_ptr<BlockDevice> file,
-                                                                     std::unique_ptr<log::Writer> writer,
-                                                                     OnLogError on_log_error, Notice notice);
+  [[nodiscard]] static Result<std::unique_ptr<RecordingDevice>> make(
+      std::shared_ptr<BlockDevice> file, std::unique_ptr<log::Writer> writer,
+      OnLogError on_log_error, Notice notice);
   ~RecordingDevice() override;
 
   [[nodiscard]] const std::string& name() const override { return file_->name(); }
@@ -63,13 +63,14 @@ class RecordingDevice final : public BlockDevice {
     return file_->next_data(offset);
   }
 
-  // Puts a mark behind every request that has completed. Durable when it returns. kUsage error if the
-  // text is longer than max_mark_bytes(), empty or holds a zero byte. Gives the entry's number.
+  // Puts a mark behind every request that has completed. Durable when it returns. kUsage error if
+  // the text is longer than max_mark_bytes(), empty or holds a zero byte. Gives the entry's number.
   [[nodiscard]] Result<EntryIndex> mark(std::string_view text);
   [[nodiscard]] std::uint32_t max_mark_bytes() const { return writer_->max_mark_bytes(); }
 
   [[nodiscard]] RecorderStatus status() const;
-  // Brings the log's super block up to date; nothing may be in flight. No request succeeds afterwards.
+  // Brings the log's super block up to date; nothing may be in flight. No request succeeds
+  // afterwards.
   [[nodiscard]] Status close();
 };
 
