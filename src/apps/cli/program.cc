@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/cli/commands.h"
+#include "apps/programs.h"
+#include "apps/support/run.h"
+
+namespace powercut::apps {
+
+const flags::Program& powercut_program() {
+  static const flags::Program program = {
+      .root =
+          {.name = "powercut",
+           .summary = "record a block device's writes and see what a power cut would leave",
+           .description = {"Records every write, write-zeroes, discard and flush that a storage "
+                           "stack makes to a "
+                           "block device, in the log format of Linux's dm-log-writes, and shows, "
+                           "checks and explains "
+                           "what would be left on the device had the power gone at any instant.",
+                           "An instant is the device after the first entries of a log. It is "
+                           "written N or entry:N "
+                           "(after N entries), flush:K (after the K-th flush), mark:NAME (after "
+                           "the first mark of "
+                           "that name), start or end."},
+           .see_also = {"replay-log(1)", "nbdkit-logwrites-plugin(1)", "nbdkit(1)"}},
+      .version = POWERCUT_VERSION,
+      // In the order in which --help lists them: that of their use.
+      .commands = {},
+      .environment = {{"NO_COLOR", "If set and not empty, no colour is used on a terminal."},
+                      {"TMPDIR", "Where temporary files are made. Default: /tmp."}},
+      .exit_statuses = standard_exit_statuses(),
+  };
+  return program;
+}
+
+}  // namespace powercut::apps
