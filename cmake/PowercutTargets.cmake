@@ -60,6 +60,9 @@ function(powercut_library name)
   endif()
 endfunction()
 
+# Every GoogleTest program: all that a sanitizer's build needs.
+add_custom_target(unit_tests)
+
 # powercut_test(NAME SOURCES ... [LINKS ...] [LABELS ...] [TIMEOUT seconds])
 # A GoogleTest program that runs as one ctest entry.
 function(powercut_test name)
@@ -69,6 +72,7 @@ function(powercut_test name)
   target_link_libraries(${target} PRIVATE powercut_warnings powercut_test_support ${ARG_LINKS}
                         GTest::gmock GTest::gtest_main)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_dependencies(unit_tests ${target})
   add_test(NAME ${name} COMMAND ${target})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# Helpers for the cases; sourced by run.py in front of each.
+# shellcheck shell=sh
+
+# expect STATUS COMMAND...: runs it; ends the case if its exit status is another.
+expect() {
+  expected=$1
+  shift
+  status=0
+  "$@" || status=$?
+  if [ "$status" -ne "$expected" ]; then
+    echo "expected exit status $expected, got $status: $*"
+    exit 99
+  fi
+}
+
+# golden NAME: unpacks a golden log to NAME.log here.
+golden() { zstd -q -d -f -o "$1.log" "$GOLDEN/$1.log.zst"; }

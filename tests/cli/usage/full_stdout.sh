@@ -1,0 +1,1 @@
+expect 4 powercut --help >/dev/full
