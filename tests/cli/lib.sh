@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Helpers for the cases; sourced by run.py in front of each.
-# shellcheck shell=sh
+# shellcheck shell=bash
 
 # expect STATUS COMMAND...: runs it; ends the case if its exit status is another.
 expect() {

@@ -9,7 +9,7 @@ Beside CASE.sh stand, where they are not empty or 0:
   CASE.stdout, CASE.stderr   what is printed, exactly; or CASE.stdout.glob, CASE.stderr.glob, where each
                              line is a shell pattern (* ? [...]) and a line "..." stands for any lines
   CASE.exit                  the exit status
-A case runs with sh -eu in a private folder, which stands as $DIR in what it prints; with the programs in
+A case runs with bash -euo pipefail in a private folder, which stands as $DIR in what it prints; with the programs in
 PATH, the helpers of lib.sh, and GOLDEN the folder of the golden logs. A comment "# needs: root fuse loop"
 names what the machine must have: without it the case is skipped (status 77), or fails if CI=true.
 --update writes the expectations from what happens: read the difference before it is committed.
@@ -58,7 +58,7 @@ def environment(bin_folder, folder):
 
 
 def run_script(case, bin_folder, folder):
-    command = ["sh", "-euc", f'. "{HERE}/lib.sh"; . "{case}"']
+    command = ["bash", "-euo", "pipefail", "-c", f'. "{HERE}/lib.sh"; . "{case}"']
     try:
         done = subprocess.run(command, cwd=folder, env=environment(bin_folder, folder), stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=TIME_LIMIT_SECONDS)
@@ -110,7 +110,7 @@ def update(case, stdout, stderr, status):
             file.unlink(missing_ok=True)
 
 
-def run_case(case, bin_folder, writes):
+def run_case(case, bin_folder, writes=False, quiet=False):
     """0, 1 or SKIPPED."""
     missing = missing_needs(case.read_text())
     if missing:
@@ -121,9 +121,9 @@ def run_case(case, bin_folder, writes):
     if writes:
         update(case, stdout, stderr, status)
     problems = [] if writes else compare(case, stdout, stderr, status)
-    if not problems:
+    if not problems or quiet:
         shutil.rmtree(folder, ignore_errors=True)
-        return 0
+        return 1 if problems else 0
     print(f"error: {case.relative_to(HERE) if case.is_relative_to(HERE) else case}:")
     print("\n".join("  " + line for line in problems))
     print(f"  its folder: {folder}\n  again: {pathlib.Path(__file__)} --bin {bin_folder} {case}")
@@ -150,7 +150,7 @@ def canary(bin_folder):
             case.write_text(script + "\n")
             for suffix, text in files.items():
                 case.with_suffix("." + suffix).write_text(text)
-            if run_case(case, bin_folder, False) != wanted:
+            if run_case(case, bin_folder, quiet=True) != wanted:
                 wrong.append(name)
     if wrong:
         print("error: the canary: wrongly judged:", *wrong)

@@ -212,7 +212,7 @@ class Parser {
     for (const std::string& word : loose_) {
       if (word.size() < 2 || word.front() != '-') continue;
       const std::string name = word.substr(0, word.find('='));
-      std::vector<std::string> names = {"--help"};
+      std::vector<std::string> names = {"--help", "--version"};
       for (const Flag& flag : command_.flags) {
         if (!flag.hidden) names.push_back(show(flag));
       }

@@ -70,28 +70,21 @@ Result<int> run_command(const Program& program, const Command& command,
   return command.run(*arguments);
 }
 
+int show_version(const Program& program) {
+  Output::standard().print("{} {}\n", program.root.name, program.version);
+  return 0;
+}
+
 Result<int> run_words(const Program& program, std::span<const std::string> words) {
-  if (program.root.run != nullptr) {
-    if (asks_for(words, "--version", "--version")) {
-      Output::standard().print("{} {}\n", program.root.name, program.version);
-      return 0;
-    }
-    return run_command(program, program.root, words);
-  }
-  if (words.empty()) {
-    return usage_error(
-        fmt::format("a command is missing; '{} --help' lists them", program.root.name));
-  }
-  if (words[0] == "--version") {
-    Output::standard().print("{} {}\n", program.root.name, program.version);
-    return 0;
-  }
-  if (words[0] == "help" || words[0] == "--help" || words[0] == "-h") {
-    if (words.size() == 1) return show_help(program, program.root);
+  if (asks_for(words, "--version", "--version")) return show_version(program);
+  if (program.root.run != nullptr) return run_command(program, program.root, words);
+  if (words.empty()) return run_command(program, program.root, words);
+  if (words[0] == "help" && words.size() > 1) {
     const Command* command = find_command(program, words[1]);
     return command != nullptr ? Result<int>(show_help(program, *command))
                               : unknown_command(program, words[1]);
   }
+  if (words[0] == "help") return show_help(program, program.root);
   // Not a command: an option of the program itself, or a mistake.
   if (words[0].starts_with('-')) return run_command(program, program.root, words);
   const Command* command = find_command(program, words[0]);

@@ -1,2 +1,4 @@
-# That nobody reads any longer is no error; that nothing can be written is.
-set -o pipefail 2>/dev/null || exec bash -euc "set -o pipefail; powercut --help | true; powercut --help | head -1"
+# SPDX-License-Identifier: Apache-2.0
+# That nobody reads any longer is no error.
+powercut --help | true
+powercut --help | head -1
