@@ -65,8 +65,11 @@ Result<EntryIndex> resolve_both(const LogBuilder& log, std::string_view text) {
   const auto by_summary = resolve(*instant, summary);
   const auto by_pass = resolve(*instant, *reader);
   EXPECT_EQ(by_summary.has_value(), by_pass.has_value()) << text;
-  if (by_summary && by_pass) EXPECT_EQ(*by_summary, *by_pass) << text;
-  if (!by_summary && !by_pass) EXPECT_EQ(by_summary.error().message, by_pass.error().message);
+  if (by_summary && by_pass) {
+    EXPECT_EQ(*by_summary, *by_pass) << text;
+  } else if (!by_summary && !by_pass) {
+    EXPECT_EQ(by_summary.error().message, by_pass.error().message);
+  }
   return by_pass;
 }
 
@@ -93,7 +96,7 @@ TEST(Resolve, SaysWhatThereIsInstead) {
       {"10", "there is no instant entry:10 in 'x.log': it has 9 entries"},
       {"flush:3", "it has 2 flushes"},
       {"mark:m#3", "it has 2 of that name"},
-      {"mark:stop", "did you mean mark:step#3#1?"},
+      {"mark:step3", "did you mean mark:step#3#1?"},
       {"mark:unlike", "it has 4 marks, from mark:m to mark:step#3#1"},
       {"mark:step#3", "the mark named 'step#3' is written mark:step#3#1"},
   };
@@ -156,7 +159,7 @@ TEST(LogSummary, AgreesWithTheGoldenManifests) {
     const LogSummary summary = summarize(*reader);
     EXPECT_TRUE(summary.ending.is_whole()) << summary.ending.message;
     EXPECT_EQ(summary.nr_entries, golden.nr_entries);
-    if (golden.used_bytes) EXPECT_EQ(summary.end_offset, *golden.used_bytes);
+    EXPECT_EQ(summary.end_offset, golden.used_bytes.value_or(summary.end_offset));
     EXPECT_LE(summary.least_device_size_bytes, golden.device_size_bytes);
     if (!golden.marks) continue;
     ASSERT_EQ(summary.marks.size(), golden.marks->size());

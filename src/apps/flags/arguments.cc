@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "base/check.h"
+#include "base/nearest.h"
 #include "base/units.h"
 
 namespace powercut::flags {

@@ -54,8 +54,4 @@ class Arguments {
 [[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text, std::string_view what);
 [[nodiscard]] Result<std::uint64_t> parse_integer(std::string_view text, std::string_view what);
 
-// The name nearest to `word`, if one is near enough that it may have been meant.
-[[nodiscard]] std::optional<std::string> nearest(std::string_view word,
-                                                 std::span<const std::string> names);
-
 }  // namespace powercut::flags

@@ -10,6 +10,7 @@
 
 #include "apps/flags/documents.h"
 #include "apps/support/output.h"
+#include "base/nearest.h"
 
 namespace powercut::apps {
 
@@ -32,7 +33,7 @@ Unexpected unknown_command(const Program& program, const std::string& name) {
   for (const Command* command : program.commands) {
     if (!command->hidden) names.push_back(command->name);
   }
-  const auto near = flags::nearest(name, names);
+  const auto near = nearest(name, names);
   return usage_error(fmt::format("unknown command '{}'{}", name,
                                  near
                                      ? fmt::format("; did you mean '{}'?", *near)
