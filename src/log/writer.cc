@@ -249,14 +249,14 @@ void Writer::lead(const Gate* own_gate) {
       batch.insert(batch.end(), queue_.begin(), queue_.end());
       queue_.clear();
     }
+    // A placeholder has no thread to let go, and is its flush's to destroy from here on.
+    std::erase_if(
+        batch, [&](const Node* node) { return node->gate == nullptr || node->gate == own_gate; });
     pass_the_lead();
     if (!is_written) cut_tail();
   }
-  for (Node* node : batch) {
-    // A node is gone as soon as its thread has been let go; a placeholder has none.
-    if (Gate* gate = node->gate; gate != nullptr && gate != own_gate)
-      gate->open(is_written ? kWritten : kFailed);
-  }
+  // A node is gone as soon as its thread has been let go.
+  for (Node* node : batch) node->gate->open(is_written ? kWritten : kFailed);
 }
 
 // To whoever has waited longest. A placeholder has no thread of its own, but the entry that
