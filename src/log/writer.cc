@@ -40,6 +40,12 @@ constexpr std::string_view kPendingText = "powercut: flush pending";
 constexpr ByteCount kMinStep = 1 * kMiB;
 constexpr ByteCount kMaxStep = 64 * kMiB;
 
+Status check_interval(const WriterOptions& options) {
+  if (options.super_update_interval == 0)
+    return usage_error("log-super-update-interval must not be 0");
+  return {};
+}
+
 }  // namespace
 
 // An entry on its way into the file. Lives on the stack of the thread that appends it, or in its
@@ -58,6 +64,18 @@ struct Writer::PendingFlush {
   Node placeholder = {};
 };
 
+Status check_options(const WriterOptions& options) {
+  if (const Status status = check_sector_size(options.sector_size); !status) {
+    return usage_error(fmt::format("log-sector-size: {}", status.error().message));
+  }
+  if (options.extensions && options.sector_size < kMinSectorSizeForExtension) {
+    return usage_error(
+        fmt::format("log-extensions needs a log-sector-size of at least {}, not {}; turn them off",
+                    kMinSectorSizeForExtension, options.sector_size));
+  }
+  return check_interval(options);
+}
+
 Writer::Writer(std::unique_ptr<File> file, WriterOptions options)
     : file_(std::move(file)), options_(std::move(options)), sector_size_(options_.sector_size) {}
 
@@ -66,14 +84,7 @@ Writer::~Writer() {
 }
 
 Result<std::unique_ptr<Writer>> Writer::create(std::unique_ptr<File> file, WriterOptions options) {
-  POWERCUT_TRY_STATUS(check_sector_size(options.sector_size));
-  if (options.super_update_interval == 0)
-    return usage_error("log-super-update-interval must not be 0");
-  if (options.extensions && options.sector_size < kMinSectorSizeForExtension) {
-    return usage_error(
-        fmt::format("log extensions need sectors of at least {} bytes, not {}; turn them off",
-                    kMinSectorSizeForExtension, options.sector_size));
-  }
+  POWERCUT_TRY_STATUS(check_options(options));
   std::unique_ptr<Writer> writer(new Writer(std::move(file), std::move(options)));
   const WriterOptions& chosen = writer->options_;
   {

@@ -33,6 +33,9 @@ struct WriterOptions {
   Clock clock = wall_clock_ns;
 };
 
+// kUsage, naming the option, if a log cannot be made with these.
+[[nodiscard]] Status check_options(const WriterOptions& options);
+
 // An entry to be. For zeroes `payload` is empty and nr_sectors is not 0: a hole is left in the log.
 struct NewEntry {
   Operation operation = Operation::kWrite;

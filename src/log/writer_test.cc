@@ -373,12 +373,13 @@ TEST(Writer, ManyThreads) {
 }
 
 // Threads run into a full disk together; who was told yes is in the log, and the log is whole.
+// Single sectors are written wholly or not at all, as storage does it: placeholders rely on that.
 TEST(Writer, ManyThreadsRunIntoAFullDisk) {
   for (std::uint64_t at : {3u, 4u, 10u, 50u, 151u, 300u}) {
     const auto memory = std::make_shared<MemoryFile>();
     const auto file = std::make_shared<FaultyFile>(
         std::make_unique<SharedFile>(memory), [at](FaultyFile::Operation, std::uint64_t number) {
-          return number >= at ? std::optional(FaultyFile::Fault{ENOSPC, 100}) : std::nullopt;
+          return number >= at ? std::optional(FaultyFile::Fault{ENOSPC, 512}) : std::nullopt;
         });
     auto writer = make_writer(file);
     std::atomic<std::uint64_t> acknowledged = 0;

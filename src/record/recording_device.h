@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -33,6 +34,9 @@ struct RecorderStatus {
   std::string log_error;  // why, if so
 };
 
+// Whether a device can be recorded in sectors of this size; says what to do if not.
+[[nodiscard]] Status check_geometry(const BlockDevice& file, std::uint32_t sector_size);
+
 // Everything that goes through it to `file` is recorded in a log: what a log promises is G1 to G6
 // of docs/crash-model.md, and recording_device.cc says how they are kept. Thread-safe.
 //
@@ -43,7 +47,7 @@ class RecordingDevice final : public BlockDevice {
   using Notice = std::function<void(const std::string& message)>;
 
   [[nodiscard]] static Result<std::unique_ptr<RecordingDevice>> make(
-      std::shared_ptr<BlockDevice> file, std::unique_ptr<log::Writer> writer,
+      std::shared_ptr<BlockDevice> file, std::unique_ptr<log::Writer> writer, std::string log_name,
       OnLogError on_log_error, Notice notice);
   ~RecordingDevice() override;
 
@@ -69,9 +73,49 @@ class RecordingDevice final : public BlockDevice {
   [[nodiscard]] std::uint32_t max_mark_bytes() const { return writer_->max_mark_bytes(); }
 
   [[nodiscard]] RecorderStatus status() const;
-  // Brings the log's super block up to date; nothing may be in flight. No request succeeds
-  // afterwards.
+  // Brings the log's super block up to date; nothing may be in flight. No request that would be
+  // recorded succeeds afterwards.
   [[nodiscard]] Status close();
+
+ private:
+  RecordingDevice(std::shared_ptr<BlockDevice> file, std::unique_ptr<log::Writer> writer,
+                  std::string log_name, OnLogError on_log_error, Notice notice);
+
+  // The parts of a request that are done under its range's lock; ranges are aligned.
+  [[nodiscard]] Status write_aligned(ByteOffset offset, ConstBytes bytes, Fua fua, Tick submitted);
+  [[nodiscard]] Status zero_aligned(ByteRange range, Unmap unmap, Fua fua, Tick submitted);
+  [[nodiscard]] Status write_within_sectors(ByteOffset offset, ConstBytes bytes, Fua fua,
+                                            Tick submitted);
+
+  // Whether the log takes requests; an error where they must be refused for its sake.
+  [[nodiscard]] Result<bool> is_recording() const;
+  // Puts the entry into the log, and deals with a log that fails. To be called once the device has
+  // done it.
+  [[nodiscard]] Status record(log::NewEntry entry, Fua fua);
+  [[nodiscard]] Status log_failed(const Error& error);
+  // Counts a request that the device failed.
+  [[nodiscard]] Status device_failed(Status status);
+  [[nodiscard]] ByteRange aligned(ByteRange range) const;
+
+  // Constant.
+  const std::shared_ptr<BlockDevice> file_;
+  const std::unique_ptr<log::Writer> writer_;
+  const std::string log_name_;
+  const OnLogError on_log_error_;
+  const Notice notice_;
+  const std::uint32_t sector_size_;
+
+  // Locks by themselves.
+  RangeLock range_lock_;
+
+  // Counters that no decision rests on, and a flag that is set once.
+  std::atomic<std::uint64_t> writes_ = 0;
+  std::atomic<std::uint64_t> zeroes_ = 0;
+  std::atomic<std::uint64_t> discards_ = 0;
+  std::atomic<std::uint64_t> flushes_ = 0;
+  std::atomic<std::uint64_t> marks_ = 0;
+  std::atomic<std::uint64_t> failed_requests_ = 0;
+  std::atomic<bool> log_has_failed_ = false;
 };
 
 }  // namespace powercut::record
