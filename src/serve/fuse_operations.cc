@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every open is FOPEN_DIRECT_IO and every entry and attribute expires at once, so that the kernel
+// keeps nothing: what a client reads is what the device holds, and each write and fsync of a client
+// is one request here, in the client's order.
+//
+// A device has a fixed size, as a disk: writing past its end is ENOSPC, changing its size is EPERM.
+#include "serve/fuse_operations.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fuse.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace powercut::serve {
+namespace {
+
+constexpr unsigned kMaxWriteBytes = kMiB;
+// How many asynchronous requests the kernel lets wait here (its default of 12 would throttle a loop
+// device).
+constexpr unsigned kMaxBackgroundRequests = 128;
+constexpr blksize_t kPreferredBlockSize = 4096;
+constexpr double kExpireAtOnce = 0;
+
+// linux/fuse.h has it from 6.2 on; older kernels ignore it.
+#ifndef FOPEN_PARALLEL_DIRECT_WRITES
+#define FOPEN_PARALLEL_DIRECT_WRITES (1 << 6)
+#endif
+
+FuseNodes& nodes_of(fuse_req_t request) {
+  return *static_cast<FuseNodes*>(fuse_req_userdata(request));
+}
+
+void reply_status(fuse_req_t request, const Status& status) {
+  fuse_reply_err(request, status ? 0 : status.error().client_errno());
+}
+
+struct stat file_attributes(InodeNumber inode, ByteCount size_bytes) {
+  struct stat attributes {};
+  attributes.st_ino = inode;
+  attributes.st_mode = S_IFREG | 0600;
+  attributes.st_nlink = 1;
+  attributes.st_uid = ::geteuid();
+  attributes.st_gid = ::getegid();
+  attributes.st_size = static_cast<off_t>(size_bytes);
+  attributes.st_blksize = kPreferredBlockSize;
+  attributes.st_blocks = static_cast<blkcnt_t>((size_bytes + 511) / 512);
+  return attributes;
+}
+
+struct stat folder_attributes() {
+  struct stat attributes {};
+  attributes.st_ino = kRootInode;
+  attributes.st_mode = S_IFDIR | 0700;
+  attributes.st_nlink = 2;
+  attributes.st_uid = ::geteuid();
+  attributes.st_gid = ::getegid();
+  attributes.st_blksize = kPreferredBlockSize;
+  return attributes;
+}
+
+void on_init(void*, fuse_conn_info* connection) {
+  connection->max_write = kMaxWriteBytes;
+  connection->max_background = kMaxBackgroundRequests;
+  connection->congestion_threshold = kMaxBackgroundRequests / 4 * 3;
+  // Splicing serves data that is passed on unseen; here it would cost a copy. O_TRUNC is to come as
+  // a change of size, and so be refused.
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+                                             FUSE_CAP_SPLICE_MOVE | FUSE_CAP_READDIRPLUS |
+                                             FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ATOMIC_O_TRUNC);
+#ifdef FUSE_CAP_DIRECT_IO_ALLOW_MMAP
+  if ((connection->capable & FUSE_CAP_DIRECT_IO_ALLOW_MMAP) != 0)
+    connection->want |= FUSE_CAP_DIRECT_IO_ALLOW_MMAP;
+#endif
+}
+
+void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  const auto node = parent == kRootInode ? nodes_of(request).find(std::string(name)) : nullptr;
+  if (node == nullptr) {
+    fuse_reply_err(request, ENOENT);
+    return;
+  }
+  fuse_entry_param entry{};
+  entry.ino = node->inode();
+  entry.generation = 1;  // inode numbers are never used again
+  entry.attr = file_attributes(node->inode(), node->size_bytes());
+  entry.attr_timeout = kExpireAtOnce;
+  entry.entry_timeout = kExpireAtOnce;
+  fuse_reply_entry(request, &entry);
+}
+
+void on_getattr(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
+  if (const auto node = nodes_of(request).find(inode)) {
+    const struct stat attributes = file_attributes(inode, node->size_bytes());
+    fuse_reply_attr(request, &attributes, kExpireAtOnce);
+  } else if (inode == kRootInode) {
+    const struct stat attributes = folder_attributes();
+    fuse_reply_attr(request, &attributes, kExpireAtOnce);
+  } else {
+    fuse_reply_err(request, EIO);
+  }
+}
+
+// Times are accepted and forgotten: a device has none. Everything else that would change is
+// refused.
+void on_setattr(fuse_req_t request, fuse_ino_t inode, struct stat* wanted, int to_set,
+                fuse_file_info* file) {
+  constexpr int kTimes = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
+                         FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_CTIME;
+  const auto node = nodes_of(request).find(inode);
+  const bool keeps_size =
+      node != nullptr && static_cast<ByteCount>(wanted->st_size) == node->size_bytes();
+  if ((to_set & FUSE_SET_ATTR_SIZE) != 0 && !keeps_size) {
+    fuse_reply_err(request, EPERM);
+  } else if ((to_set & ~(kTimes | FUSE_SET_ATTR_SIZE)) != 0) {
+    fuse_reply_err(request, EPERM);
+  } else {
+    on_getattr(request, inode, file);
+  }
+}
+
+// A raw reply: libfuse 3.14 has no field for parallel writes, without which the kernel lets only
+// one write at a time through.
+void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
+  if (nodes_of(request).find(inode) == nullptr) {
+    fuse_reply_err(request, inode == kRootInode ? EISDIR : EIO);
+    return;
+  }
+  fuse_open_out reply{};
+  reply.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH;
+  fuse_reply_buf(request, reinterpret_cast<const char*>(&reply), sizeof reply);
+}
+
+void on_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset, fuse_file_info*) {
+  const FuseVisit visit(nodes_of(request).find(inode));
+  if (!visit) {
+    fuse_reply_err(request, EIO);
+    return;
+  }
+  const ByteCount end = visit.node().size_bytes();
+  const auto begin = std::min(static_cast<ByteOffset>(offset), end);
+  thread_local std::vector<std::byte> buffer;
+  buffer.resize(std::max(buffer.size(), size));
+  const MutableBytes bytes(buffer.data(), std::min<ByteCount>(size, end - begin));
+  if (const Status status = visit.device().read(begin, bytes); !status) {
+    reply_status(request, status);
+    return;
+  }
+  fuse_reply_buf(request, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+void on_write(fuse_req_t request, fuse_ino_t inode, const char* data, size_t size, off_t offset,
+              fuse_file_info* file) {
+  const FuseVisit visit(nodes_of(request).find(inode));
+  if (!visit) {
+    fuse_reply_err(request, EIO);
+    return;
+  }
+  const auto begin = static_cast<ByteOffset>(offset);
+  const ByteCount end = visit.node().size_bytes();
+  if (begin >= end && size > 0) {
+    fuse_reply_err(request, ENOSPC);
+    return;
+  }
+  const ConstBytes bytes(reinterpret_cast<const std::byte*>(data),
+                         std::min<ByteCount>(size, end - begin));
+  // The kernel puts O_DSYNC here for files opened with it or O_SYNC, and for pwritev2(RWF_DSYNC).
+  const Fua fua = (file->flags & O_DSYNC) != 0 ? Fua::kYes : Fua::kNo;
+  if (const Status status = visit.device().write(begin, bytes, fua); !status) {
+    reply_status(request, status);
+    return;
+  }
+  fuse_reply_write(request, bytes.size());
+}
+
+void on_fsync(fuse_req_t request, fuse_ino_t inode, int /*data_only*/, fuse_file_info*) {
+  const FuseVisit visit(nodes_of(request).find(inode));
+  reply_status(request, visit ? visit.device().flush() : Status(os_error("fsync", EIO)));
+}
+
+// The loop driver asks for PUNCH_HOLE both for a discard and for zeroes, so that it has to leave
+// zeroes.
+Status carry_out_fallocate(const FuseVisit& visit, int mode, ByteRange range) {
+  const ByteCount size = visit.node().size_bytes();
+  const bool grows = range.end > size && (mode & FALLOC_FL_KEEP_SIZE) == 0;
+  if (grows) return os_error("fallocate", EFBIG);
+  range = {std::min(range.begin, size), std::min(range.end, size)};
+  switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+    case 0:
+      return {};
+    case FALLOC_FL_PUNCH_HOLE:
+      return range.size() == 0 ? Status()
+                               : visit.device().write_zeroes(range, Unmap::kYes, Fua::kNo);
+    case FALLOC_FL_ZERO_RANGE:
+      return range.size() == 0 ? Status()
+                               : visit.device().write_zeroes(range, Unmap::kNo, Fua::kNo);
+    default:
+      return os_error("fallocate", EOPNOTSUPP);
+  }
+}
+
+void on_fallocate(fuse_req_t request, fuse_ino_t inode, int mode, off_t offset, off_t length,
+                  fuse_file_info*) {
+  const FuseVisit visit(nodes_of(request).find(inode));
+  const auto begin = static_cast<ByteOffset>(offset);
+  const auto end = checked_add(begin, static_cast<ByteCount>(length));
+  if (!visit || !end) {
+    fuse_reply_err(request, visit ? EFBIG : EIO);
+    return;
+  }
+  reply_status(request, carry_out_fallocate(visit, mode, {begin, *end}));
+}
+
+Result<off_t> seek(const FuseVisit& visit, ByteOffset offset, int whence) {
+  if (whence != SEEK_DATA && whence != SEEK_HOLE) return os_error("lseek", EINVAL);
+  const ByteCount size = visit.node().size_bytes();
+  if (offset >= size) return os_error("lseek", ENXIO);
+  const auto data = POWERCUT_TRY(visit.device().next_data(offset));
+  if (whence == SEEK_DATA) {
+    if (!data) return os_error("lseek", ENXIO);
+    return static_cast<off_t>(std::max(data->begin, offset));
+  }
+  // The end of a file counts as a hole.
+  if (!data || data->begin > offset) return static_cast<off_t>(offset);
+  return static_cast<off_t>(std::min(data->end, size));
+}
+
+void on_lseek(fuse_req_t request, fuse_ino_t inode, off_t offset, int whence, fuse_file_info*) {
+  const FuseVisit visit(nodes_of(request).find(inode));
+  if (!visit) {
+    fuse_reply_err(request, EIO);
+    return;
+  }
+  const auto found = seek(visit, static_cast<ByteOffset>(offset), whence);
+  if (found) {
+    fuse_reply_lseek(request, *found);
+  } else {
+    fuse_reply_err(request, found.error().client_errno());
+  }
+}
+
+// Offsets are inode numbers + 1, which stay right while files come and go between two calls.
+void on_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset, fuse_file_info*) {
+  if (inode != kRootInode) {
+    fuse_reply_err(request, ENOTDIR);
+    return;
+  }
+  std::vector<char> buffer(size);
+  size_t used = 0;
+  for (const auto& entry : nodes_of(request).list(static_cast<InodeNumber>(offset))) {
+    const struct stat attributes = file_attributes(entry.inode, 0);
+    const size_t needed =
+        fuse_add_direntry(request, buffer.data() + used, size - used, entry.name.c_str(),
+                          &attributes, static_cast<off_t>(entry.inode + 1));
+    if (needed > size - used) break;
+    used += needed;
+  }
+  fuse_reply_buf(request, buffer.data(), used);
+}
+
+void on_statfs(fuse_req_t request, fuse_ino_t) {
+  FuseNodes& nodes = nodes_of(request);
+  ByteCount total = 0;
+  if (const auto root = nodes.find(kRootInode)) total = root->size_bytes();
+  const auto entries = nodes.list(0);
+  for (const auto& entry : entries) {
+    if (const auto node = nodes.find(entry.inode)) total += node->size_bytes();
+  }
+  struct statvfs statistics {};
+  statistics.f_bsize = kPreferredBlockSize;
+  statistics.f_frsize = kPreferredBlockSize;
+  statistics.f_blocks = total / kPreferredBlockSize;
+  statistics.f_files = entries.size() + 1;
+  statistics.f_namemax = NAME_MAX;
+  fuse_reply_statfs(request, &statistics);
+}
+
+}  // namespace
+
+const fuse_lowlevel_ops& fuse_operations() {
+  static const fuse_lowlevel_ops operations = [] {
+    fuse_lowlevel_ops ops{};
+    ops.init = on_init;
+    ops.lookup = on_lookup;
+    ops.getattr = on_getattr;
+    ops.setattr = on_setattr;
+    ops.open = on_open;
+    ops.read = on_read;
+    ops.write = on_write;
+    ops.fsync = on_fsync;
+    ops.fallocate = on_fallocate;
+    ops.lseek = on_lseek;
+    ops.readdir = on_readdir;
+    ops.statfs = on_statfs;
+    return ops;
+  }();
+  return operations;
+}
+
+}  // namespace powercut::serve
