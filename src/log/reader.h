@@ -39,8 +39,12 @@ struct ReaderOptions {
 // is being written. Not thread-safe, but for read_payload, which may be called from many threads.
 class Reader {
  public:
-  // `file` outlives the reader.
+  // `file` outlives the reader. Errors (kBadInput): not a log, cut short within the super block.
   [[nodiscard]] static Result<Reader> open(const File& file, const ReaderOptions& options = {});
+
+  // With a super block that the file does not have, or not like that.
+  Reader(const File& file, SuperBlock super_block, ByteCount file_size,
+         const ReaderOptions& options);
 
   [[nodiscard]] const SuperBlock& super_block() const { return super_block_; }
   [[nodiscard]] std::uint32_t sector_size() const { return super_block_.sector_size; }
@@ -60,9 +64,6 @@ class Reader {
   [[nodiscard]] Status read_payload(const Entry& entry, ByteCount from, MutableBytes buffer) const;
 
  private:
-  Reader(const File& file, SuperBlock super_block, ByteCount file_size,
-         const ReaderOptions& options);
-
   [[nodiscard]] std::nullopt_t end(Ending::Kind kind, std::string message);
   [[nodiscard]] Result<ConstBytes> header_sector();
   [[nodiscard]] bool is_recoverable(const Entry& entry) const;

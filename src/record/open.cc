@@ -9,6 +9,7 @@
 
 #include "block/file_device.h"
 #include "block/memory_device.h"
+#include "block/nbd_device.h"
 #include "io/image_lock.h"
 #include "log/codec.h"
 
@@ -36,16 +37,30 @@ Result<OpenedFile> open_memory(std::string_view size_text) {
   return OpenedFile{std::make_shared<MemoryDevice>(size), nullptr, log::InitialContent::kZero, ""};
 }
 
+// Told by holes alone: reading a whole device for it would take too long.
+Result<log::InitialContent> initial_content_of(BlockDevice& device) {
+  const auto data = POWERCUT_TRY(device.next_data(0));
+  return data ? log::InitialContent::kImage : log::InitialContent::kZero;
+}
+
+Result<OpenedFile> open_nbd(const std::string& uri) {
+  OpenedFile opened;
+  opened.device = POWERCUT_TRY(NbdDevice::open(uri));
+  opened.initial_content = POWERCUT_TRY(initial_content_of(*opened.device));
+  opened.origin_path = uri;
+  return opened;
+}
+
 Result<OpenedFile> open_file(const std::string& path) {
   constexpr std::string_view kMemory = "memory:";
   if (path.starts_with(kMemory)) return open_memory(std::string_view(path).substr(kMemory.size()));
+  if (NbdDevice::is_uri(path)) return open_nbd(path);
   auto file = POWERCUT_TRY(PosixFile::open(path, {.writable = true}));
   POWERCUT_TRY_STATUS(lock_for_writing(*file));
   OpenedFile opened;
   opened.file = file.get();
   opened.device = POWERCUT_TRY(FileDevice::make(std::move(file)));
-  const auto data = POWERCUT_TRY(opened.device->next_data(0));
-  opened.initial_content = data ? log::InitialContent::kImage : log::InitialContent::kZero;
+  opened.initial_content = POWERCUT_TRY(initial_content_of(*opened.device));
   std::error_code ignored;
   opened.origin_path = std::filesystem::absolute(path, ignored).string();
   if (opened.device->size_bytes() == 0) {
