@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -15,16 +16,25 @@ namespace powercut::record {
 //   flush        {"ok":true}
 // and on error {"ok":false,"error":"...","errno":N}. A line is at most kMaxControlLine bytes.
 // Malformed, oversized, half-sent and idle clients are answered or dropped; they never hinder
-// recording.
+// recording: each has a thread of its own, of which there are at most kMaxControlClients. One more
+// takes the place of the one that has been silent longest.
 inline constexpr std::size_t kMaxControlLine = 64 * 1024;
+inline constexpr std::size_t kMaxControlClients = 32;
+
+struct ControlOptions {
+  // How long a client may take from the first byte of a line to its end, and to take its answer.
+  std::chrono::milliseconds line_patience{10'000};
+};
 
 class ControlServer {
  public:
   // Makes the socket at `path` (an existing socket that nobody listens on is replaced; anything
-  // else there is an error) and serves it from a thread until it is destroyed, which removes it.
+  // else there is EEXIST, a recorder that listens there EADDRINUSE) and serves it until it is
+  // destroyed, which removes it.
   // `device` outlives the server.
   [[nodiscard]] static Result<std::unique_ptr<ControlServer>> start(const std::string& path,
-                                                                    RecordingDevice& device);
+                                                                    RecordingDevice& device,
+                                                                    ControlOptions options = {});
   virtual ~ControlServer() = default;
 };
 
@@ -32,7 +42,7 @@ class ControlServer {
 [[nodiscard]] std::string answer_control_line(RecordingDevice& device, std::string_view line);
 
 // Sends one line to a recorder's socket and gives its line of JSON; an {"ok":false} becomes an
-// error.
+// error, kUsage if it is EINVAL.
 [[nodiscard]] Result<std::string> control_request(const std::string& path, std::string_view line);
 
 }  // namespace powercut::record
