@@ -58,7 +58,13 @@ PosixFile::PosixFile(std::string path, UniqueFd fd, bool is_block_device,
 Result<std::unique_ptr<PosixFile>> PosixFile::open(const std::string& path,
                                                    const OpenOptions& options) {
   UniqueFd fd(::open(path.c_str(), open_flags(options), 0666));
-  if (!fd.valid()) return os_error(fmt::format("cannot open '{}'", path));
+  if (!fd.valid()) {
+    // A path that leads nowhere is the caller's input, not the machine's failure.
+    const bool is_wrong_path = errno == ENOENT || errno == ENOTDIR || errno == EISDIR;
+    auto error = os_error(fmt::format("cannot open '{}'", path));
+    if (is_wrong_path) error.value().kind = ErrorKind::kBadInput;
+    return error;
+  }
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return os_error(fmt::format("cannot stat '{}'", path));
   if (S_ISBLK(info.st_mode)) {
@@ -70,8 +76,7 @@ Result<std::unique_ptr<PosixFile>> PosixFile::open(const std::string& path,
         path, std::move(fd), true, static_cast<std::uint32_t>(block_size), options.direct));
   }
   if (!S_ISREG(info.st_mode)) {
-    return environment_error(fmt::format("'{}' is neither a regular file nor a block device", path),
-                             EINVAL);
+    return bad_input(fmt::format("'{}' is neither a regular file nor a block device", path));
   }
   return std::unique_ptr<PosixFile>(new PosixFile(path, std::move(fd), false, 1, options.direct));
 }

@@ -3,18 +3,21 @@
 //
 // To add one, NAME:
 //   1. write cmd_NAME.cc here: a run() that takes flags::Arguments and gives the exit status or an
-//   Error,
-//      and a `const flags::Command& NAME_command()` with a function-local static table;
+//      Error, and a `const flags::Command& NAME_command()` with a function-local static table;
 //   2. declare it below, and put it into the list in program.cc, where users would look for it;
 //   3. add cmd_NAME.cc, and what it links, to CMakeLists.txt here.
 // --help, the man page and the completion follow from the table. What to keep in mind:
 //   - run() prints facts through Output::standard(), messages and progress to standard error, and
-//   never
-//     an Error that it returns: main does, once.
-//   - SIGPIPE is ignored, and ignored signals are inherited: restore SIG_DFL between fork and exec.
+//     never an Error that it returns: main does, once.
+//   - SIGPIPE is ignored, and a child inherits that: give it SIG_DFL between fork and exec.
 //   - Long work shows a Progress (apps/support/progress.h), which is silent unless on a terminal.
 #pragma once
 
 #include "apps/flags/arguments.h"
 
-namespace powercut::apps {}  // namespace powercut::apps
+namespace powercut::apps {
+
+[[nodiscard]] const flags::Command& info_command();
+[[nodiscard]] const flags::Command& log_command();
+
+}  // namespace powercut::apps
