@@ -74,6 +74,7 @@ class Verifier {
   Status check_entry(const Entry& entry) {
     if (entry.index >= report_.super_block.nr_entries) ++report_.entries_past_count;
     report_.has_end_mark = entry.is_mark() && entry.mark == kEndMark;
+    has_metadata_ |= (entry.flags & kFlagMetadata) != 0;
     largest_entry_ = std::max(largest_entry_, entry.end_offset() - entry.log_offset);
     if (device_size_ && entry.device_range().end > *device_size_ && entry.nr_sectors > 0) {
       find(Finding::Kind::kOutOfRange, Finding::Severity::kError, &entry,
@@ -153,16 +154,17 @@ class Verifier {
     }
     if (report_.entries_past_count > 0) {
       find(Finding::Kind::kStaleSuperBlock, Finding::Severity::kError, nullptr,
-           "the super block counts {} entries, but {} whole ones follow: the recorder was killed; "
-           "'powercut repair' "
-           "counts them",
+           "the super block counts {} entries, but {} whole ones follow: the recorder was killed, "
+           "or "
+           "its log full; 'powercut repair' counts them",
            report_.super_block.nr_entries, report_.entries_past_count);
     }
     return check_trailing_bytes();
   }
 
   // The kernel's target closes every log with a mark. Where that is missing, and an entry as large
-  // as one that the log holds would not have found room, it is the room that ended the log.
+  // as one that the log holds would not have found room, it is the room that ended the log. Other
+  // recorders' logs often end where their file ends; only the target sets METADATA.
   Status check_trailing_bytes() {
     const ByteCount trailing = report_.file_size_bytes - report_.end_offset;
     if (!report_.has_end_mark && !report_.super_block.extension) {
@@ -170,7 +172,8 @@ class Verifier {
            "there is no '{}' mark: of a log by the kernel's target the end is missing; others "
            "never have it",
            kEndMark);
-      if (trailing > 0 && trailing <= largest_entry_ && !POWERCUT_TRY(has_torn_entry(trailing))) {
+      const bool has_no_room = trailing == 0 ? has_metadata_ : trailing <= largest_entry_;
+      if (has_no_room && (trailing == 0 || !POWERCUT_TRY(has_torn_entry(trailing)))) {
         find(Finding::Kind::kLogFull, Finding::Severity::kError, nullptr,
              "the log is full: {} bytes are left behind the last entry, too few for one of {} "
              "bytes; "
@@ -201,6 +204,7 @@ class Verifier {
   VerifyReport report_;
   std::optional<ByteCount> device_size_;
   ByteCount largest_entry_ = 0;
+  bool has_metadata_ = false;
   std::map<Finding::Kind, std::size_t> found_;
 };
 

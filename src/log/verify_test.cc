@@ -79,6 +79,11 @@ TEST(Verify, AFullLogIsToldFromAKilledOne) {
   EXPECT_THAT(names(report_of(*plain.file())), testing::ElementsAre("no-end-mark"));
   const std::vector<std::byte> stale(1024, std::byte{0x55});
   EXPECT_THAT(names(report_of(*LogBuilder(plain).raw(stale).file())), Contains("log-full"));
+  // By the kernel's target, to the last sector of its device, the last entries not counted.
+  LogBuilder target = LogBuilder(plain).write(0, "X", kFlagMetadata).write(1, "Y");
+  EXPECT_THAT(names(report_of(*LogBuilder(target).count(3).file())),
+              testing::IsSupersetOf({"log-full", "stale-super-block"}));
+  EXPECT_TRUE(report_of(*LogBuilder(target).mark("dm-log-writes-end").file()).is_whole());
   auto killed = LogBuilder(plain).write(5, "XY").count(2).bytes();
   killed.resize(killed.size() - 1);
   EXPECT_THAT(names(report_of(MemoryFile("killed", killed))), Contains("trailing-bytes"));
