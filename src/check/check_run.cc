@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check/check_run.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+
+#include "check/stragglers.h"
+
+namespace powercut::check {
+
+using std::chrono::ceil;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+CheckRun::CheckRun(const Offer& offer, const Limits& limits, const Interrupt& interrupt)
+    : disk_path_(offer.disk_path),
+      deadline_(steady_clock::now() + limits.timeout),
+      interrupt_(&interrupt),
+      max_output_bytes_(limits.max_output_bytes),
+      environment_(offer.environment),
+      output_(limits.max_output_bytes) {
+  set_environment("POWERCUT_DISK", offer.disk_path);
+}
+
+void CheckRun::set_environment(std::string name, std::string value) {
+  for (auto& [known, old] : environment_) {
+    if (known == name) {
+      old = std::move(value);
+      return;
+    }
+  }
+  environment_.emplace_back(std::move(name), std::move(value));
+}
+
+Result<std::optional<SubprocessResult>> CheckRun::run(const std::vector<std::string>& argv) {
+  pid_t pid = 0;
+  return run(argv, pid);
+}
+
+Result<std::optional<SubprocessResult>> CheckRun::run_contained(
+    const std::vector<std::string>& argv) {
+  pid_t pid = 0;
+  auto result = run(argv, pid);
+  if (pid > 0) kill_stragglers("POWERCUT_DISK=" + disk_path_, pid);
+  return result;
+}
+
+Result<std::optional<SubprocessResult>> CheckRun::run(const std::vector<std::string>& argv,
+                                                      pid_t& pid) {
+  SubprocessOptions options;
+  options.argv = argv;
+  options.environment = environment_;
+  options.output = SubprocessOptions::Output::kCapture;
+  options.error_output = SubprocessOptions::Output::kWithOutput;
+  options.max_captured_bytes = max_output_bytes_;
+  Subprocess process = POWERCUT_TRY(Subprocess::start(options));
+  pid = process.pid();
+  const auto left =
+      std::max(ceil<milliseconds>(deadline_ - steady_clock::now()), milliseconds::zero());
+  auto result = POWERCUT_TRY(process.wait(left, interrupt_->fd()));
+  if (!result) {
+    if (interrupt_->is_raised()) return std::optional<SubprocessResult>();
+    process.signal_group(SIGKILL);
+    result = POWERCUT_TRY(process.wait());
+    result->end = SubprocessResult::End::kTimedOut;
+  }
+  output_.append(result->output);
+  return result;
+}
+
+std::optional<Verdict> CheckRun::failure_of_shell(const SubprocessResult& result) const {
+  auto failure = failure_of(result, "the checker");
+  if (failure) {
+    failure->was_not_run =
+        failure->outcome == Outcome::kExitStatus && (failure->code == 126 || failure->code == 127);
+  }
+  return failure;
+}
+
+Verdict CheckRun::pass() const {
+  return {Outcome::kPassed, 0, {}, output_.text()};
+}
+
+Verdict CheckRun::fail(Outcome outcome, int code, std::string step) const {
+  return {outcome, code, std::move(step), output_.text()};
+}
+
+std::optional<Verdict> CheckRun::failure_of(const SubprocessResult& result, const std::string& step,
+                                            const std::vector<int>& good_statuses) const {
+  switch (result.end) {
+    case SubprocessResult::End::kExited:
+      if (std::find(good_statuses.begin(), good_statuses.end(), result.exit_status) !=
+          good_statuses.end()) {
+        return std::nullopt;
+      }
+      return fail(Outcome::kExitStatus, result.exit_status, step);
+    case SubprocessResult::End::kSignalled:
+      return fail(Outcome::kSignal, result.signal, step);
+    case SubprocessResult::End::kTimedOut:
+      return fail(Outcome::kTimeout, 0, step);
+  }
+  return fail(Outcome::kExitStatus, -1, step);
+}
+
+Result<std::string> find_program(const std::string& program, const std::string& package) {
+  const char* variable = std::getenv("PATH");
+  // Where a user's $PATH leaves out the administrator's programs, they are meant all the same.
+  std::string path = fmt::format("{}:/usr/local/sbin:/usr/sbin:/sbin",
+                                 variable != nullptr ? variable : "/usr/bin:/bin");
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find(':', begin), path.size());
+    const std::string candidate = fmt::format("{}/{}", path.substr(begin, end - begin), program);
+    if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+    begin = end + 1;
+  }
+  return environment_error(
+      package.empty()
+          ? fmt::format("program '{}' not found in $PATH", program)
+          : fmt::format("program '{}' not found in $PATH; install {}", program, package),
+      ENOENT);
+}
+
+}  // namespace powercut::check

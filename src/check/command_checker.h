@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "check/checker.h"
+
+namespace powercut::check {
+
+// A command of the user's, run by /bin/sh. Every "{}" in it is replaced by the path of the device.
+[[nodiscard]] std::unique_ptr<Checker> make_command_checker(std::string command);
+
+// Whether a shell could run it: its grammar, and whether its first word is a program. An error is
+// kUsage.
+[[nodiscard]] Status check_shell_command(const std::string& command);
+
+// "x {} y {}" -> "x PATH y PATH"
+[[nodiscard]] std::string with_disk_path(const std::string& command, const std::string& disk_path);
+
+}  // namespace powercut::check

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check/ext4_checker.h"
+
+#include "check/check_run.h"
+
+namespace powercut::check {
+namespace {
+
+class Ext4Checker final : public Checker {
+ public:
+  std::string description() const override { return "ext4"; }
+
+  Status prepare() override {
+    e2fsck_ = POWERCUT_TRY(find_program("e2fsck", "e2fsprogs"));
+    return {};
+  }
+
+  Result<std::optional<Verdict>> check(const Offer& offer, const Limits& limits,
+                                       const Interrupt& interrupt) override {
+    CheckRun run(offer, limits, interrupt);
+    // -y only answers whether to replay the journal: journal_only checks nothing else. Status 1
+    // says that the journal had something in it.
+    auto result = POWERCUT_TRY(run.run({e2fsck_, "-y", "-E", "journal_only", offer.disk_path}));
+    if (!result) return std::optional<Verdict>();
+    if (auto failure = run.failure_of(*result, "e2fsck -E journal_only", {0, 1})) return failure;
+    result = POWERCUT_TRY(run.run({e2fsck_, "-f", "-n", offer.disk_path}));
+    if (!result) return std::optional<Verdict>();
+    if (auto failure = run.failure_of(*result, "e2fsck -fn")) return failure;
+    return run.pass();
+  }
+
+ private:
+  std::string e2fsck_;
+};
+
+}  // namespace
+
+std::unique_ptr<Checker> make_ext4_checker() {
+  return std::make_unique<Ext4Checker>();
+}
+
+}  // namespace powercut::check
