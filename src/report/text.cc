@@ -177,16 +177,4 @@ std::string summary_text(const findings::Summary& summary, std::uint64_t failure
   return text;
 }
 
-std::string progress_text(const Progress& progress, std::size_t width) {
-  const double rate =
-      progress.seconds > 0 ? static_cast<double>(progress.checked) / progress.seconds : 0;
-  std::string text = fmt::format("{}/{} states, {} failed, {:.1f}/s", progress.checked,
-                                 progress.cuts, progress.failed, rate);
-  if (rate > 0 && progress.checked < progress.cuts) {
-    text += fmt::format(
-        ", {} left", duration_text(static_cast<double>(progress.cuts - progress.checked) / rate));
-  }
-  return text.substr(0, width);
-}
-
 }  // namespace powercut::report

@@ -26,13 +26,4 @@ struct Style {
 [[nodiscard]] std::string summary_text(const findings::Summary& summary,
                                        std::uint64_t failures_shown, const Style& style);
 
-struct Progress {
-  std::uint64_t cuts = 0;  // in all
-  std::uint64_t checked = 0;
-  std::uint64_t failed = 0;
-  double seconds = 0;
-};
-// One line without a newline, at most `width` columns.
-[[nodiscard]] std::string progress_text(const Progress& progress, std::size_t width);
-
 }  // namespace powercut::report

@@ -153,12 +153,5 @@ TEST(Color, OnlyWhenAskedFor) {
   EXPECT_THAT(failure_text(failure(), {true}), HasSubstr("\x1b[31mFAIL\x1b[0m"));
 }
 
-TEST(ProgressText, CountsRateAndTimeLeft) {
-  EXPECT_EQ(progress_text({100, 20, 1, 2}, 80), "20/100 states, 1 failed, 10.0/s, 8.0 s left");
-  EXPECT_EQ(progress_text({100, 0, 0, 0}, 80), "0/100 states, 0 failed, 0.0/s");
-  EXPECT_EQ(progress_text({100, 100, 0, 2}, 80), "100/100 states, 0 failed, 50.0/s");
-  EXPECT_EQ(progress_text({100, 20, 1, 2}, 10), "20/100 sta");
-}
-
 }  // namespace
 }  // namespace powercut::report
