@@ -118,7 +118,7 @@ TEST(PosixFile, OpenErrorNamesTheFile) {
   const auto file = PosixFile::open("/nonexistent/x", {});
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().message, "cannot open '/nonexistent/x': No such file or directory");
-  EXPECT_EQ(file.error().kind, ErrorKind::kEnvironment);
+  EXPECT_EQ(file.error().kind, ErrorKind::kBadInput);
 }
 
 TEST(PosixFile, ADirectoryIsRefused) {

@@ -323,7 +323,7 @@ TEST_F(OpenRecording, WrongOptionsAreRefusedAndNothingIsLost) {
   const auto size_before = std::filesystem::file_size(path("log"));
   const std::string disk = path("disk");
   const std::string log = path("log");
-  expect_refused({.file = path("absent"), .log = log}, ErrorKind::kEnvironment, "No such file");
+  expect_refused({.file = path("absent"), .log = log}, ErrorKind::kBadInput, "No such file");
   expect_refused({.file = disk, .log = disk, .overwrite = true}, ErrorKind::kUsage,
                  "file and log are the same");
   expect_refused({.file = disk, .log = log, .log_append = true, .log_sector_size = 512},
