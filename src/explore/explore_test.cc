@@ -235,6 +235,7 @@ TEST_F(ExploreTest, FailuresAreFoundWhereTheyAre) {
     EXPECT_EQ(summary->failed, 2U);
     EXPECT_EQ(summary->passed, 23U);
     EXPECT_FALSE(summary->succeeded());
+    EXPECT_EQ(summary->first_failure, "entry:7");
     EXPECT_THAT(listener_.failures(), ElementsAre(7, 24));
     const auto failure = listener_.sorted()[7];
     EXPECT_EQ(failure.state, "entry:7");

@@ -38,6 +38,11 @@ class Session {
     const MutexLock lock(mutex_);
     ++summary_.checked;
     ++(result.passed() ? summary_.passed : summary_.failed);
+    if (!result.passed() &&
+        (summary_.first_failure.empty() || result.entries < first_failing_cut_)) {
+      summary_.first_failure = result.state;
+      first_failing_cut_ = result.entries;
+    }
     listener_.on_result(result);
   }
 
@@ -66,6 +71,7 @@ class Session {
   Listener& listener_ POWERCUT_GUARDED_BY(mutex_);
   state::CutStream cuts_ POWERCUT_GUARDED_BY(mutex_);
   findings::Summary summary_ POWERCUT_GUARDED_BY(mutex_);
+  EntryIndex first_failing_cut_ POWERCUT_GUARDED_BY(mutex_) = 0;
   std::optional<Error> error_ POWERCUT_GUARDED_BY(mutex_);
 };
 
@@ -81,9 +87,11 @@ bool check_next(Worker& worker, Session& session, bool is_first) {
   }
   if (!*result) return false;
   if (is_first && worker.was_not_run()) {
+    std::string_view output = (*result)->output;
+    while (output.ends_with('\n')) output.remove_suffix(1);
     session.fail(
         usage_error(fmt::format("the checker could not be run: it exited with status {}: {}",
-                                (*result)->code, (*result)->output))
+                                (*result)->code, output))
             .value());
     return false;
   }

@@ -68,6 +68,7 @@ Json encode(const Summary& summary) {
   json["failed"] = summary.failed;
   json["seconds"] = summary.seconds;
   json["states_per_second"] = summary.states_per_second();
+  put_text(json, "first_failure", summary.first_failure);
   json["interrupted"] = summary.interrupted;
   json["stopped_at_limit"] = summary.stopped_at_limit;
   return json;
@@ -114,6 +115,7 @@ Summary decode_summary(const Json& json) {
   json.at("passed").get_to(summary.passed);
   json.at("failed").get_to(summary.failed);
   json.at("seconds").get_to(summary.seconds);
+  summary.first_failure = json.value("first_failure", "");
   json.at("interrupted").get_to(summary.interrupted);
   json.at("stopped_at_limit").get_to(summary.stopped_at_limit);
   return summary;

@@ -69,6 +69,7 @@ struct Summary {
   std::uint64_t passed = 0;
   std::uint64_t failed = 0;
   double seconds = 0;
+  std::string first_failure;      // the failing state with the earliest cut; empty if none failed
   bool interrupted = false;       // by a signal: not all cuts were reached
   bool stopped_at_limit = false;  // by --max-failures
 

@@ -53,7 +53,7 @@ void expect_round_trip(const Record& record) {
 TEST(Findings, RoundTripWithAllMembers) {
   expect_round_trip(full_run());
   expect_round_trip(full_failure());
-  expect_round_trip(Summary{131, 130, 129, 1, 2.5, true, true});
+  expect_round_trip(Summary{131, 130, 129, 1, 2.5, "entry:7", true, true});
 }
 
 TEST(Findings, RoundTripWithNothingOptional) {
@@ -99,11 +99,11 @@ TEST(Findings, BadLinesAreBadInput) {
 }
 
 TEST(Summary, SucceedsOnlyIfAllStatesWereCheckedAndPassed) {
-  EXPECT_TRUE((Summary{3, 3, 3, 0, 1, false, false}).succeeded());
-  EXPECT_FALSE((Summary{0, 0, 0, 0, 1, false, false}).succeeded());
-  EXPECT_FALSE((Summary{3, 3, 2, 1, 1, false, false}).succeeded());
-  EXPECT_FALSE((Summary{3, 2, 2, 0, 1, true, false}).succeeded());
-  EXPECT_FALSE((Summary{3, 2, 2, 0, 1, false, true}).succeeded());
+  EXPECT_TRUE((Summary{3, 3, 3, 0, 1, {}, false, false}).succeeded());
+  EXPECT_FALSE((Summary{0, 0, 0, 0, 1, {}, false, false}).succeeded());
+  EXPECT_FALSE((Summary{3, 3, 2, 1, 1, {}, false, false}).succeeded());
+  EXPECT_FALSE((Summary{3, 2, 2, 0, 1, {}, true, false}).succeeded());
+  EXPECT_FALSE((Summary{3, 2, 2, 0, 1, {}, false, true}).succeeded());
 }
 
 }  // namespace

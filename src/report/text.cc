@@ -167,7 +167,9 @@ std::string summary_text(const findings::Summary& summary, std::uint64_t failure
     }
     return text;
   }
-  const std::string failed = fmt::format("{} failed", summary.failed);
+  const std::string first =
+      summary.failed > 1 ? fmt::format(", first at {}", summary.first_failure) : std::string();
+  const std::string failed = fmt::format("{} failed{}", summary.failed, first);
   text += fmt::format("{} checked in {} ({:.1f}/s): {} passed, {}\n",
                       count_text(summary.checked, "state"), duration_text(summary.seconds),
                       summary.states_per_second(), summary.passed,

@@ -119,14 +119,14 @@ TEST(VerdictText, EachOutcome) {
 }
 
 TEST(SummaryText, AllPassed) {
-  EXPECT_EQ(summary_text({131, 131, 131, 0, 2, false, false}, 0, {}),
+  EXPECT_EQ(summary_text({131, 131, 131, 0, 2, {}, false, false}, 0, {}),
             "131 states checked in 2.0 s (65.5/s): 131 passed, 0 failed\n");
 }
 
 TEST(SummaryText, FailuresThatWereNotShownAreCounted) {
-  EXPECT_EQ(summary_text({131, 131, 100, 31, 2, false, false}, 10, {}),
+  EXPECT_EQ(summary_text({131, 131, 100, 31, 2, "entry:98", false, false}, 10, {}),
             "... and 21 failing states that are not shown here\n"
-            "131 states checked in 2.0 s (65.5/s): 100 passed, 31 failed\n");
+            "131 states checked in 2.0 s (65.5/s): 100 passed, 31 failed, first at entry:98\n");
 }
 
 TEST(SummaryText, NoStateIsNoSuccess) {
@@ -134,20 +134,20 @@ TEST(SummaryText, NoStateIsNoSuccess) {
 }
 
 TEST(SummaryText, AnInterruptedRunSaysSo) {
-  EXPECT_EQ(summary_text({131, 20, 20, 0, 2, true, false}, 0, {}),
+  EXPECT_EQ(summary_text({131, 20, 20, 0, 2, {}, true, false}, 0, {}),
             "interrupted: 20 of 131 states checked, so this is no verdict on the rest\n"
             "20 states checked in 2.0 s (10.0/s): 20 passed, 0 failed\n");
-  EXPECT_THAT(summary_text({131, 0, 0, 0, 2, true, false}, 0, {}),
+  EXPECT_THAT(summary_text({131, 0, 0, 0, 2, {}, true, false}, 0, {}),
               Not(HasSubstr("no state was checked")));
 }
 
 TEST(SummaryText, StoppedAtTheLimit) {
-  EXPECT_THAT(summary_text({131, 20, 19, 1, 2, false, true}, 1, {}),
+  EXPECT_THAT(summary_text({131, 20, 19, 1, 2, {}, false, true}, 1, {}),
               HasSubstr("limit of failures: 20 of 131 states"));
 }
 
 TEST(Color, OnlyWhenAskedFor) {
-  const Summary summary{2, 2, 1, 1, 1, false, false};
+  const Summary summary{2, 2, 1, 1, 1, {}, false, false};
   EXPECT_THAT(summary_text(summary, 1, {}), Not(HasSubstr("\x1b")));
   EXPECT_THAT(summary_text(summary, 1, {true}), HasSubstr("\x1b[31m1 failed\x1b[0m"));
   EXPECT_THAT(failure_text(failure(), {true}), HasSubstr("\x1b[31mFAIL\x1b[0m"));

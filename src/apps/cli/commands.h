@@ -17,6 +17,7 @@
 
 namespace powercut::apps {
 
+[[nodiscard]] const flags::Command& explore_command();
 [[nodiscard]] const flags::Command& info_command();
 [[nodiscard]] const flags::Command& log_command();
 [[nodiscard]] const flags::Command& repair_command();
