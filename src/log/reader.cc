@@ -114,11 +114,10 @@ std::optional<Entry> Reader::next() {
   const auto torn = [&] {
     return fail(
         Ending::Kind::kTorn,
-        fmt::format("'{}' is torn: its super block counts {} entries, but the file ends, at byte "
-                    "{}, within "
-                    "entry {} at byte {}; 'powercut repair' makes it a whole log of {} entries",
-                    file_->name(), super_block_.nr_entries, file_size_, next_index_, next_offset_,
-                    next_index_));
+        fmt::format(
+            "'{}' is torn: its super block counts {} entries, but the file ends, at byte {}, "
+            "within entry {} at byte {}; 'powercut repair' makes it a whole log that ends there",
+            file_->name(), super_block_.nr_entries, file_size_, next_index_, next_offset_));
   };
 
   const auto sector = header_sector();

@@ -16,3 +16,6 @@ expect() {
 
 # golden NAME: unpacks a golden log to NAME.log here.
 golden() { zstd -q -d -f -o "$1.log" "$GOLDEN/$1.log.zst"; }
+
+# make_log LOG [OPTION...] ENTRY...: see make_log.py.
+make_log() { python3 "$CLI/make_log.py" "$@"; }

@@ -53,6 +53,7 @@ def environment(bin_folder, folder):
         "TMPDIR": str(folder),
         "DIR": str(folder),
         "BUILD": str(pathlib.Path(bin_folder).parent),
+        "CLI": str(HERE),
         "GOLDEN": str(HERE.parent / "golden"),
     }
 

@@ -62,7 +62,7 @@ class Totals {
   }
 
   std::vector<Amount> kinds_ = {{"write"}, {"zeroes"}, {"discard"}, {"flush"}, {"mark"}, {"none"}};
-  std::vector<Amount> flags_ = {{"FUA"}, {"METADATA"}};
+  std::vector<Amount> flags_ = {{"FLUSH"}, {"FUA"}, {"DISCARD"}, {"MARK"}, {"METADATA"}};
   std::uint64_t epochs_ = 0;
   Amount epoch_;
   Amount largest_;
@@ -223,10 +223,9 @@ void print_amounts(const Facts& facts) {
       print_amount("with " + amount.name, amount);
   }
   const Amount& largest = facts.totals.largest_epoch();
-  out.print("\n  {} {}, {} flushes; the largest epoch has {} entries, {}\n",
-            with_commas(facts.totals.epochs()), facts.totals.epochs() == 1 ? "epoch" : "epochs",
-            with_commas(facts.summary.flushes.size()), with_commas(largest.entries),
-            human_bytes(largest.bytes));
+  out.print("\n  {}, {}; the largest epoch has {}, {}\n", counted(facts.totals.epochs(), "epoch"),
+            counted(facts.summary.flushes.size(), "flush", "flushes"),
+            counted(largest.entries, "entry", "entries"), human_bytes(largest.bytes));
 }
 
 void print_marks(const Facts& facts, bool all) {

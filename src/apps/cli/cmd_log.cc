@@ -121,30 +121,34 @@ std::string further_flags(const log::Entry& entry) {
   return fmt::format("{}", fmt::join(flag_names(flags), "|"));
 }
 
-void print_line(const log::Entry& entry) {
-  Output& out = Output::standard();
-  out.print("{:>8}  {:>13}  {:<8} ", entry.index, entry.log_offset, log::kind_name(entry));
-  std::string line;
-  if (entry.is_mark()) {
-    line = printable(entry.mark);
-    if (entry.extension && entry.extension->operation >= log::Operation::kFlushPending)
-      line += fmt::format("  ({})", operation_name(entry.extension->operation));
-    out.print("{}\n", line);
-    return;
-  }
+std::string describe_mark(const log::Entry& entry) {
+  std::string text = printable(entry.mark);
+  if (entry.extension && entry.extension->operation >= log::Operation::kFlushPending)
+    text += fmt::format("  ({})", operation_name(entry.extension->operation));
+  return text;
+}
+
+std::string describe_request(const log::Entry& entry) {
   // Where sector and count say nothing they are left out.
-  line = entry.nr_sectors == 0 && entry.sector == 0
-             ? fmt::format("{:>12} {:>8}", "", "")
-             : fmt::format("{:>12} {:>8}", entry.sector, entry.nr_sectors);
-  line += fmt::format("  {:<16}", further_flags(entry));
+  const bool has_place = entry.nr_sectors != 0 || entry.sector != 0;
+  std::string text = has_place ? fmt::format("{:>12} {:>8}", entry.sector, entry.nr_sectors)
+                               : fmt::format("{:>12} {:>8}", "", "");
+  text += fmt::format("  {:<16}", further_flags(entry));
   if (entry.extension) {
     const std::string ticks =
         fmt::format("{}-{}", entry.extension->submit_tick, entry.extension->complete_tick);
-    line += fmt::format("{:<14} {}", ticks, time_text(entry.extension->wall_time_ns));
+    text += fmt::format("{:<14} {}", ticks, time_text(entry.extension->wall_time_ns));
   }
-  if (entry.extension_damaged) line += "extension damaged";
+  if (entry.extension_damaged) text += "extension damaged";
+  return text;
+}
+
+void print_line(const log::Entry& entry) {
+  std::string line =
+      fmt::format("{:>8}  {:>13}  {:<8} {}", entry.index, entry.log_offset, log::kind_name(entry),
+                  entry.is_mark() ? describe_mark(entry) : describe_request(entry));
   line.erase(line.find_last_not_of(' ') + 1);
-  out.print("{}\n", line);
+  Output::standard().print("{}\n", line);
 }
 
 // A mark that was asked for and is not there is a mistake, not an empty answer.

@@ -34,13 +34,13 @@ void print_text(const std::string& path, const log::RepairReport& report, bool d
   Output& out = Output::standard();
   const std::string name = printable(path);
   if (!report.changed) {
-    out.print("{}: nothing to repair: the super block counts all {} entries\n", name,
-              with_commas(report.nr_entries));
+    out.print("{}: nothing to repair: its super block counts all there are, {}\n", name,
+              counted(report.nr_entries, "entry", "entries"));
     return;
   }
-  out.print("{}: {} {} entries, {}\n", name,
+  out.print("{}: {} {}, {}\n", name,
             dry_run ? "the super block would be written to count" : "the super block now counts",
-            with_commas(report.nr_entries), human_bytes(report.end_offset));
+            counted(report.nr_entries, "entry", "entries"), human_bytes(report.end_offset));
   if (report.rebuilt_super_block)
     out.print("  there was no super block that could be read\n");
   else

@@ -51,10 +51,11 @@ void print_text(const std::string& path, const log::VerifyReport& report) {
   out.print("{}: {}\n", printable(path),
             report.is_whole() ? coloured("whole", Colour::kGreen, stdout)
                               : coloured("NOT WHOLE", Colour::kRed, stdout));
-  out.print("  {} entries, {}", with_commas(report.readable_entries + report.entries_past_count),
+  out.print("  {}, {}",
+            counted(report.readable_entries + report.entries_past_count, "entry", "entries"),
             human_bytes(report.end_offset));
   if (report.payloads_checked > 0)
-    out.print("; {} payloads compared with their hashes", with_commas(report.payloads_checked));
+    out.print("; {} compared with what was recorded", counted(report.payloads_checked, "payload"));
   out.print("\n");
   std::uint64_t errors_shown = 0;
   for (const Finding& finding : report.findings) {

@@ -77,4 +77,10 @@ std::string with_commas(std::uint64_t number) {
   return digits;
 }
 
+std::string counted(std::uint64_t number, std::string_view one, std::string_view several) {
+  if (number == 1) return fmt::format("1 {}", one);
+  return several.empty() ? fmt::format("{} {}s", with_commas(number), one)
+                         : fmt::format("{} {}", with_commas(number), several);
+}
+
 }  // namespace powercut::apps

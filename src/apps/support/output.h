@@ -51,5 +51,8 @@ enum class Colour { kRed, kGreen, kYellow, kBold, kDim };
 [[nodiscard]] std::string human_bytes(std::uint64_t bytes);
 // 12345678 -> "12,345,678"
 [[nodiscard]] std::string with_commas(std::uint64_t number);
+// "1 entry", "2,000 entries"; without `several`, `one` with an s.
+[[nodiscard]] std::string counted(std::uint64_t number, std::string_view one,
+                                  std::string_view several = {});
 
 }  // namespace powercut::apps
