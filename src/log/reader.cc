@@ -11,9 +11,10 @@
 namespace powercut::log {
 namespace {
 
-// Read ahead by so much at first, and by more while entries turn out to be close together.
-constexpr std::size_t kSmallWindow = 16 * kKiB;
+constexpr std::size_t kSmallWindow = 4 * kKiB;
 constexpr std::size_t kLargeWindow = 1 * kMiB;
+// Reading so much more costs about as much as reading once more.
+constexpr std::size_t kWorthAHeader = 8 * kKiB;
 constexpr std::size_t kHashPiece = 1 * kMiB;
 
 }  // namespace
@@ -64,24 +65,23 @@ std::nullopt_t Reader::end(Ending::Kind kind, std::string message) {
   return std::nullopt;
 }
 
-// The sector of the next header, from the window. The window grows while entries follow one another
-// within it, and starts small behind a payload that was jumped over.
+// The sector of the next header, from the window. The window grows while it holds a header for each few
+// KiB read, and shrinks while most of what is read is payload that is jumped over.
 Result<ConstBytes> Reader::header_sector() {
   const std::size_t sector = sector_size();
   const bool in_window =
       next_offset_ >= window_offset_ && next_offset_ + sector <= window_offset_ + window_.size();
   if (!in_window) {
-    const bool is_near =
-        next_offset_ >= window_offset_ && next_offset_ <= window_offset_ + 2 * window_.size();
-    const std::size_t wanted = std::max(
-        sector,
-        std::clamp(is_near ? window_.size() * 2 : kSmallWindow, kSmallWindow, kLargeWindow));
-    window_.resize(wanted);
+    const bool has_paid = headers_in_window_ * kWorthAHeader >= window_.size();
+    const std::size_t size = has_paid ? window_.size() * 2 : window_.size() / 2;
+    window_.resize(std::max(sector, std::clamp(size, kSmallWindow, kLargeWindow)));
     window_offset_ = next_offset_;
+    headers_in_window_ = 0;
     const std::size_t got = POWERCUT_TRY(file_->read_at(next_offset_, window_));
     window_.resize(got);
     if (got < sector) return ConstBytes(window_);  // the caller tells a torn tail by the length
   }
+  ++headers_in_window_;
   return ConstBytes(window_).subspan(next_offset_ - window_offset_, sector);
 }
 

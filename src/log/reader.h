@@ -79,6 +79,7 @@ class Reader {
   // over.
   std::vector<std::byte> window_;
   ByteOffset window_offset_ = 0;
+  std::size_t headers_in_window_ = 0;  // how many were taken from it
 };
 
 // Whether all of an entry's payload has the hash that its extension gives; nothing if it gives

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "replay/mover.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "block/file_device.h"
+#include "io/posix_file.h"
+
+namespace powercut::replay {
+namespace {
+
+// Small enough to stay in a core's cache between reading and writing.
+constexpr std::size_t kBufferSize = 256 * kKiB;
+// What an unprivileged user may set (fs.pipe-max-size); one piece is seldom larger.
+constexpr int kPipeSize = 1 * kMiB;
+
+class BufferMover final : public Mover {
+ public:
+  BufferMover(const File& log, BlockDevice& device)
+      : log_(log), device_(device), buffer_(kBufferSize) {}
+
+  std::uint32_t alignment() const override { return device_.alignment(); }
+
+  Status copy(ByteOffset from, ByteOffset to, ByteCount length) override {
+    while (length > 0) {
+      const auto piece = MutableBytes(buffer_).first(std::min<ByteCount>(buffer_.size(), length));
+      POWERCUT_TRY_STATUS(read_exactly(log_, from, piece));
+      POWERCUT_TRY_STATUS(device_.write(to, piece, Fua::kNo));
+      from += piece.size();
+      to += piece.size();
+      length -= piece.size();
+    }
+    return {};
+  }
+
+  Status zero(ByteRange range) override {
+    return device_.write_zeroes(range, Unmap::kYes, Fua::kNo);
+  }
+
+ private:
+  const File& log_;
+  BlockDevice& device_;
+  std::vector<std::byte> buffer_;
+};
+
+// As BufferMover, on the files themselves: the operating system takes requests of any alignment,
+// also on a block device whose logical blocks are larger than the log's sectors.
+class FileMover final : public Mover {
+ public:
+  FileMover(const PosixFile& log, PosixFile& device) : log_(log), device_(device) { open_pipe(); }
+
+  std::uint32_t alignment() const override { return 1; }
+
+  Status copy(ByteOffset from, ByteOffset to, ByteCount length) override {
+    while (length > 0) {
+      const ByteCount done = pipe_in_.valid() ? POWERCUT_TRY(splice_piece(from, to, length))
+                                              : POWERCUT_TRY(copy_piece(from, to, length));
+      from += done;
+      to += done;
+      length -= done;
+    }
+    return {};
+  }
+
+  Status zero(ByteRange range) override { return device_.write_zeroes(range); }
+
+ private:
+  // Without a pipe (no descriptors left) everything goes through the buffer.
+  void open_pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
+    pipe_out_.reset(ends[0]);
+    pipe_in_.reset(ends[1]);
+    // Where it is refused the pipe is smaller, and copying goes in smaller pieces.
+    (void)::fcntl(pipe_in_.get(), F_SETPIPE_SZ, kPipeSize);
+  }
+
+  // What is left in the pipe goes with it.
+  void give_up_splicing() {
+    pipe_in_.reset();
+    pipe_out_.reset();
+  }
+
+  // How much was copied; 0 if these files cannot be spliced, after which they never are.
+  Result<ByteCount> splice_piece(ByteOffset from, ByteOffset to, ByteCount length) {
+    auto log_offset = static_cast<loff_t>(from);
+    ssize_t in_pipe = 0;
+    do {
+      in_pipe = ::splice(log_.fd(), &log_offset, pipe_in_.get(), nullptr, length, 0);
+    } while (in_pipe < 0 && errno == EINTR);
+    if (in_pipe < 0 && errno == EINVAL) return (give_up_splicing(), 0);
+    if (in_pipe < 0) return os_error(fmt::format("cannot read '{}' at byte {}", log_.name(), from));
+    if (in_pipe == 0)
+      return bad_input(fmt::format("'{}' ends too early, at byte {}", log_.name(), from));
+
+    auto device_offset = static_cast<loff_t>(to);
+    const loff_t end = device_offset + in_pipe;
+    while (device_offset < end) {
+      const ssize_t n = ::splice(pipe_out_.get(), nullptr, device_.fd(), &device_offset,
+                                 static_cast<std::size_t>(end - device_offset), 0);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EINVAL) return (give_up_splicing(), 0);
+      if (n <= 0) {
+        return os_error(fmt::format("cannot write '{}' at byte {}", device_.name(), device_offset),
+                        n == 0 ? ENOSPC : errno);
+      }
+    }
+    return static_cast<ByteCount>(in_pipe);
+  }
+
+  Result<ByteCount> copy_piece(ByteOffset from, ByteOffset to, ByteCount length) {
+    buffer_.resize(kBufferSize);
+    const auto piece = MutableBytes(buffer_).first(std::min<ByteCount>(buffer_.size(), length));
+    POWERCUT_TRY_STATUS(read_exactly(log_, from, piece));
+    POWERCUT_TRY_STATUS(device_.write_at(to, ConstBytes(piece)));
+    return piece.size();
+  }
+
+  const PosixFile& log_;
+  PosixFile& device_;
+  UniqueFd pipe_out_;
+  UniqueFd pipe_in_;
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace
+
+std::unique_ptr<Mover> make_mover(const File& log, BlockDevice& device) {
+  const auto* log_file = dynamic_cast<const PosixFile*>(&log);
+  auto* file_device = dynamic_cast<FileDevice*>(&device);
+  if (log_file == nullptr || file_device == nullptr) return make_buffer_mover(log, device);
+  return std::make_unique<FileMover>(*log_file, file_device->file());
+}
+
+std::unique_ptr<Mover> make_buffer_mover(const File& log, BlockDevice& device) {
+  return std::make_unique<BufferMover>(log, device);
+}
+
+}  // namespace powercut::replay

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "block/device.h"
+#include "io/file.h"
+
+namespace powercut::replay {
+
+// Carries bytes from a log's file to a device. Not thread-safe: each thread has its own. The ranges
+// have been checked to lie in the device and to be multiples of alignment().
+class Mover {
+ public:
+  virtual ~Mover() = default;
+  // In bytes, of offsets and lengths on the device.
+  [[nodiscard]] virtual std::uint32_t alignment() const = 0;
+  // `length` bytes at `from` in the log to `to` on the device.
+  [[nodiscard]] virtual Status copy(ByteOffset from, ByteOffset to, ByteCount length) = 0;
+  [[nodiscard]] virtual Status zero(ByteRange range) = 0;
+};
+
+// The fastest that suits: from file to file by splice(2), which spares one of the two copies, else
+// through a buffer. Both outlive the mover.
+[[nodiscard]] std::unique_ptr<Mover> make_mover(const File& log, BlockDevice& device);
+// Always through a buffer.
+[[nodiscard]] std::unique_ptr<Mover> make_buffer_mover(const File& log, BlockDevice& device);
+
+}  // namespace powercut::replay

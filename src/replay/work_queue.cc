@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "replay/work_queue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace powercut::replay {
+namespace {
+
+// Handing over costs a lock and a wake-up.
+constexpr std::size_t kBatchPieces = 64;
+constexpr ByteCount kBatchBytes = 1 * kMiB;
+constexpr std::size_t kMaxBatchesPerWorker = 8;
+// Zeroing so many stripes in one go is worth waiting for everything that is under way: stripe by
+// stripe a discard of a large device would be thousands of calls.
+constexpr ByteCount kLargeZeroesStripes = 16;
+
+}  // namespace
+
+WorkQueue::WorkQueue(const File& log, BlockDevice& device, unsigned workers, ByteCount stripe_size)
+    : device_(device), stripe_size_(stripe_size), mover_(make_mover(log, device)) {
+  POWERCUT_CHECK(is_power_of_two(stripe_size));
+  if (workers <= 1) return;
+  for (unsigned i = 0; i < workers; ++i) {
+    auto& worker = *workers_.emplace_back(std::make_unique<Worker>());
+    worker.mover = make_mover(log, device);
+    worker.thread = std::thread([this, &worker] { run(worker); });
+  }
+}
+
+WorkQueue::~WorkQueue() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+    for (const auto& worker : workers_) worker->has_work.notify_all();
+  }
+  for (const auto& worker : workers_) worker->thread.join();
+}
+
+Status WorkQueue::add(const Piece& piece) {
+  if (workers_.empty()) return add_part(piece);
+  if (!piece.log_offset && piece.device.size() >= kLargeZeroesStripes * stripe_size_) {
+    POWERCUT_TRY_STATUS(drain());
+    return carry_out(piece, *mover_);
+  }
+  for (ByteOffset at = piece.device.begin; at < piece.device.end;) {
+    const ByteOffset stripe_end = align_down(at, stripe_size_) + stripe_size_;
+    Piece part{piece.entry, {at, std::min(stripe_end, piece.device.end)}, piece.log_offset};
+    if (part.log_offset) *part.log_offset += at - piece.device.begin;
+    POWERCUT_TRY_STATUS(add_part(part));
+    at = part.device.end;
+  }
+  return {};
+}
+
+Status WorkQueue::add_part(const Piece& piece) {
+  if (workers_.empty()) return carry_out(piece, *mover_);
+  Worker& worker = *workers_[piece.device.begin / stripe_size_ % workers_.size()];
+  worker.next.push_back(piece);
+  worker.next_bytes += piece.device.size();
+  if (worker.next.size() < kBatchPieces && worker.next_bytes < kBatchBytes) return {};
+  return hand_over(worker);
+}
+
+Status WorkQueue::hand_over(Worker& worker) {
+  MutexLock lock(mutex_);
+  while (!error_ && worker.batches.size() >= kMaxBatchesPerWorker) has_room_.wait(lock);
+  if (error_) return status();
+  worker.batches.push_back(std::move(worker.next));
+  ++batches_under_way_;
+  worker.has_work.notify_one();
+  worker.next.clear();
+  worker.next_bytes = 0;
+  return {};
+}
+
+Status WorkQueue::drain() {
+  for (const auto& worker : workers_) {
+    if (!worker->next.empty()) POWERCUT_TRY_STATUS(hand_over(*worker));
+  }
+  MutexLock lock(mutex_);
+  while (batches_under_way_ > 0) has_room_.wait(lock);
+  return status();
+}
+
+void WorkQueue::run(Worker& worker) {
+  MutexLock lock(mutex_);
+  while (true) {
+    while (worker.batches.empty() && !stopping_) worker.has_work.wait(lock);
+    if (stopping_) return;
+    const Batch batch = std::move(worker.batches.front());
+    worker.batches.pop_front();
+    bool must_stop = error_.has_value();
+    lock.unlock();
+    std::optional<Error> error;
+    auto piece = batch.begin();
+    for (; !must_stop && !error && piece != batch.end(); ++piece) {
+      if (Status done = carry_out(*piece, *worker.mover); !done) error = std::move(done).error();
+    }
+    lock.lock();
+    if (error) remember(*std::move(error), std::prev(piece)->entry);
+    --batches_under_way_;
+    has_room_.notify_all();
+  }
+}
+
+Status WorkQueue::carry_out(const Piece& piece, Mover& mover) const {
+  Status done = piece.log_offset
+                    ? mover.copy(*piece.log_offset, piece.device.begin, piece.device.size())
+                    : mover.zero(piece.device);
+  if (done) return {};
+  return with_context(std::move(done).error(),
+                      fmt::format("replaying entry {} to byte {} of '{}'", piece.entry,
+                                  piece.device.begin, device_.name()));
+}
+
+void WorkQueue::remember(Error error, EntryIndex entry) {
+  if (error_ && failed_entry_ <= entry) return;
+  error_ = std::move(error);
+  failed_entry_ = entry;
+}
+
+Status WorkQueue::status() const {
+  if (error_) return Unexpected(*error_);
+  return {};
+}
+
+}  // namespace powercut::replay
