@@ -47,8 +47,15 @@ std::optional<std::uint64_t> to_size(std::string_view text) {
   return number ? checked_multiply(*number, factor) : std::nullopt;
 }
 
-std::string show(const Flag& flag) {
-  return flag.name.empty() ? fmt::format("-{}", flag.short_name) : "--" + flag.name;
+// How flags are written where they are given.
+enum class Style { kOptions, kParameters };
+
+std::optional<bool> to_bool(const std::string& text) {
+  constexpr std::array<std::string_view, 5> kOn = {"on", "true", "yes", "1", "enable"};
+  constexpr std::array<std::string_view, 5> kOff = {"off", "false", "no", "0", "disable"};
+  if (std::ranges::find(kOn, text) != kOn.end()) return true;
+  if (std::ranges::find(kOff, text) != kOff.end()) return false;
+  return std::nullopt;
 }
 
 Status check_range(std::uint64_t value, const Range& range, std::string_view what) {
@@ -61,10 +68,10 @@ Status check_range(std::uint64_t value, const Range& range, std::string_view wha
   return {};
 }
 
-Status check_choice(const std::string& text, const Flag& flag) {
+Status check_choice(const std::string& text, const Flag& flag, const std::string& what) {
   if (flag.choices.empty() || std::ranges::find(flag.choices, text) != flag.choices.end())
     return {};
-  return usage_error(fmt::format("{} cannot be '{}'; it is one of: {}", show(flag), text,
+  return usage_error(fmt::format("{} cannot be '{}'; it is one of: {}", what, text,
                                  fmt::join(flag.choices, ", ")));
 }
 
@@ -126,7 +133,7 @@ std::optional<std::uint64_t> Arguments::optional_integer(std::string_view name) 
 // CLI11 takes the words apart; what they mean, and every message, is ours.
 class Parser {
  public:
-  explicit Parser(const Command& command) : command_(command) {}
+  Parser(const Command& command, Style style) : command_(command), style_(style) {}
 
   [[nodiscard]] Result<Arguments> parse(std::span<const std::string> words) {
     const auto dashes = std::ranges::find(words, "--");
@@ -151,7 +158,38 @@ class Parser {
     return std::move(result_);
   }
 
+  [[nodiscard]] Result<Arguments> parse_parameters(const Parameters& parameters) {
+    for (const auto& [name, text] : parameters) {
+      const auto flag = std::ranges::find(command_.flags, name, &Flag::name);
+      if (flag == command_.flags.end()) {
+        return unknown(name);
+      }
+      const bool is_bool = flag->kind == Kind::kBool;
+      const auto on = is_bool ? to_bool(text) : std::nullopt;
+      if (is_bool && !on)
+        return usage_error(fmt::format("{} is on or off, not '{}'", show(*flag), text));
+      if (is_bool) switches_[name] = *on;
+      ++counts_[name];
+      given_[name].push_back(text);
+    }
+    for (const Flag& flag : command_.flags) POWERCUT_TRY_STATUS(take_flag(flag));
+    POWERCUT_TRY_STATUS(check_exclusions());
+    return std::move(result_);
+  }
+
  private:
+  [[nodiscard]] std::string show(const Flag& flag) const {
+    if (style_ == Style::kParameters) return flag.name;
+    return flag.name.empty() ? fmt::format("-{}", flag.short_name) : "--" + flag.name;
+  }
+  // "option '--log PATH'", "parameter 'log=PATH'"
+  [[nodiscard]] std::string describe(const Flag& flag, bool with_value) const {
+    const bool is_option = style_ == Style::kOptions;
+    const std::string value =
+        with_value ? fmt::format("{}{}", is_option ? " " : "=", flag.value_name) : "";
+    return fmt::format("{} '{}{}'", is_option ? "option" : "parameter", show(flag), value);
+  }
+
   [[nodiscard]] Status take_apart(const std::vector<std::string>& words) {
     CLI::App app;
     app.set_help_flag();
@@ -212,19 +250,24 @@ class Parser {
   [[nodiscard]] Status find_unknown() const {
     for (const std::string& word : loose_) {
       if (word.size() < 2 || word.front() != '-') continue;
-      const std::string name = word.substr(0, word.find('='));
-      std::vector<std::string> names = {"--help", "--version"};
-      for (const Flag& flag : command_.flags) {
-        if (!flag.hidden) names.push_back(show(flag));
-      }
-      std::string message = fmt::format("unknown option '{}'", name);
-      if (const auto near = nearest(name, names))
-        message += fmt::format("; did you mean '{}'?", *near);
-      else if (const auto inner = nearest_inside(name, names))
-        message += fmt::format("; did you mean '{}'?", *inner);
-      return usage_error(message);
+      return unknown(word.substr(0, word.find('=')));
     }
     return {};
+  }
+
+  [[nodiscard]] Unexpected unknown(const std::string& name) const {
+    std::vector<std::string> names;
+    if (style_ == Style::kOptions) names = {"--help", "--version"};
+    for (const Flag& flag : command_.flags) {
+      if (!flag.hidden) names.push_back(show(flag));
+    }
+    std::string message =
+        fmt::format("unknown {} '{}'", style_ == Style::kOptions ? "option" : "parameter", name);
+    if (const auto near = nearest(name, names))
+      message += fmt::format("; did you mean '{}'?", *near);
+    else if (const auto inner = nearest_inside(name, names))
+      message += fmt::format("; did you mean '{}'?", *inner);
+    return usage_error(message);
   }
 
   [[nodiscard]] static std::optional<std::string> nearest_inside(
@@ -241,16 +284,20 @@ class Parser {
     value.kind = flag.kind;
     value.count = counts_[flag.name];
     value.given = value.count > 0;
-    if (flag.kind == Kind::kBool) return {};
+    if (flag.kind == Kind::kBool && style_ == Style::kOptions) return {};
     if (value.count > 1 && !flag.repeated)
-      return usage_error(fmt::format("option '{}' is given {} times", show(flag), value.count));
+      return usage_error(fmt::format("{} is given {} times", describe(flag, false), value.count));
     if (!value.given && flag.required)
-      return usage_error(fmt::format("option '{} {}' is missing", show(flag), flag.value_name));
+      return usage_error(fmt::format("{} is missing", describe(flag, true)));
+    if (flag.kind == Kind::kBool) {
+      value.count = switches_[flag.name] ? 1 : 0;
+      return {};
+    }
     value.texts = given_[flag.name];
     if (!value.given && !flag.default_value.empty()) value.texts = {flag.default_value};
     for (const std::string& text : value.texts) {
       if (flag.kind == Kind::kText) {
-        POWERCUT_TRY_STATUS(check_choice(text, flag));
+        POWERCUT_TRY_STATUS(check_choice(text, flag, show(flag)));
         continue;
       }
       const auto number = POWERCUT_TRY(flag.kind == Kind::kSize ? parse_size(text, show(flag))
@@ -286,19 +333,27 @@ class Parser {
                           : ""));
   }
 
+  // A parameter that is off excludes nothing.
+  [[nodiscard]] bool is_in_force(const std::string& name) const {
+    const auto found = switches_.find(name);
+    return result_.given(name) && (found == switches_.end() || found->second);
+  }
+
   [[nodiscard]] Status check_exclusions() const {
     for (const Flag& flag : command_.flags) {
       if (!result_.given(flag.name)) continue;
       for (const std::string& other : flag.excludes) {
-        if (result_.given(other))
-          return usage_error(
-              fmt::format("'{}' and '--{}' cannot be given together", show(flag), other));
+        if (is_in_force(flag.name) && is_in_force(other))
+          return usage_error(fmt::format("'{}' and '{}{}' cannot be given together", show(flag),
+                                         style_ == Style::kOptions ? "--" : "", other));
       }
     }
     return {};
   }
 
   const Command& command_;
+  const Style style_;
+  std::map<std::string, bool> switches_;  // the kBools that were given as parameters
   std::map<std::string, std::vector<std::string>> given_;
   std::map<std::string, std::size_t> counts_;
   std::vector<std::string> loose_;
@@ -306,7 +361,11 @@ class Parser {
 };
 
 Result<Arguments> parse(const Command& command, std::span<const std::string> words) {
-  return Parser(command).parse(words);
+  return Parser(command, Style::kOptions).parse(words);
+}
+
+Result<Arguments> parse_parameters(const Command& command, const Parameters& parameters) {
+  return Parser(command, Style::kParameters).parse_parameters(parameters);
 }
 
 }  // namespace powercut::flags

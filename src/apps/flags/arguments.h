@@ -4,6 +4,7 @@
 #include <map>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "apps/flags/flags.h"
 
@@ -49,6 +50,12 @@ class Arguments {
 // Parses the arguments of one command, without its name. kUsage errors; an unknown option's names
 // the nearest one.
 [[nodiscard]] Result<Arguments> parse(const Command& command, std::span<const std::string> words);
+
+// The same for an nbdkit plugin, whose flags are NAME=VALUE parameters. A kBool is on or off (or
+// any other word that nbdkit has for them), and is_set() if it is on.
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+[[nodiscard]] Result<Arguments> parse_parameters(const Command& command,
+                                                 const Parameters& parameters);
 
 // "1G" and the like, as kSize; `what` names the value in the error. For values inside other texts.
 [[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text, std::string_view what);

@@ -170,5 +170,35 @@ TEST(Parameters, AreShownAsNbdkitDoes) {
   EXPECT_THAT(text, HasSubstr("size=SIZE                     How large."));
 }
 
+std::string parameter_error(const Parameters& parameters) {
+  const auto result = parse_parameters(record(), parameters);
+  return result ? "(no error)" : result.error().message;
+}
+
+TEST(Parameters, AreReadAsNbdkitGivesThem) {
+  const auto arguments = parse_parameters(
+      record(), {{"size", "1M"}, {"append", "on"}, {"fs", "xfs"}, {"mark", "a=b"}});
+  ASSERT_TRUE(arguments) << arguments.error().message;
+  EXPECT_EQ(arguments->integer("size"), 1u << 20);
+  EXPECT_TRUE(arguments->is_set("append"));
+  EXPECT_EQ(arguments->text("fs"), "xfs");
+  EXPECT_EQ(arguments->text("mark"), "a=b");
+  EXPECT_EQ(arguments->integer("jobs"), 2u);
+
+  const auto off = parse_parameters(record(), {{"append", "false"}, {"sector-size", "512"}});
+  ASSERT_TRUE(off) << off.error().message;
+  EXPECT_TRUE(off->given("append"));
+  EXPECT_FALSE(off->is_set("append"));
+}
+
+TEST(Parameters, ErrorsSpeakOfParameters) {
+  EXPECT_EQ(parameter_error({{"sise", "1"}}), "unknown parameter 'sise'; did you mean 'size'?");
+  EXPECT_EQ(parameter_error({{"append", "maybe"}}), "append is on or off, not 'maybe'");
+  EXPECT_EQ(parameter_error({{"size", "1"}, {"size", "2"}}), "parameter 'size' is given 2 times");
+  EXPECT_EQ(parameter_error({{"append", "yes"}, {"sector-size", "512"}}),
+            "'append' and 'sector-size' cannot be given together");
+  EXPECT_THAT(parameter_error({{"fs", "fat"}}), HasSubstr("fs cannot be 'fat'"));
+}
+
 }  // namespace
 }  // namespace powercut::flags

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "apps/flags/documents.h"
+#include "apps/nbdkit-logwrites/parameters.h"
 #include "apps/programs.h"
 #include "apps/support/run.h"
 
@@ -29,7 +30,7 @@ Status write_completion(const flags::Program& program, const std::filesystem::pa
 
 Status write_all(const std::filesystem::path& share) {
   // A program that is added is added here.
-  for (const flags::Program* program : {&powercut_program()}) {
+  for (const flags::Program* program : {&powercut_program(), &logwrites_program()}) {
     POWERCUT_TRY_STATUS(flags::write_man_pages(*program, share / "man" / "man1"));
     if (!program->is_nbdkit_plugin)
       POWERCUT_TRY_STATUS(write_completion(*program, share / "bash-completion" / "completions"));
