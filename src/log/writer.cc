@@ -15,7 +15,13 @@
 //
 // Durability. make_durable syncs the entries, then rewrites the super block, then syncs that: the
 // super block never counts what a power cut could still take away. One thread does it for all who
-// wait.
+// wait. Once a sync has failed nothing more is counted: the system forgets what it could not write
+// (fsync(2), EIO), so a later sync that succeeds proves nothing. What is in the file all the same
+// is for repair to find.
+//
+// Rewriting a placeholder, and the super block, counts on it that a sector is written as a whole.
+// That holds for sectors of a page or less against a kill, and for those of the storage's own
+// sectors against a power cut.
 //
 // Failure. The first error is kept; every later call returns it. The file is cut behind the last
 // entry that was written, so that nothing stands behind a hole.
@@ -56,6 +62,10 @@ struct Writer::Node {
   Gate* gate = nullptr;           // of the thread that waits for it
   PendingFlush* flush = nullptr;  // whose placeholder it is: nobody waits
 };
+
+bool Writer::has_hole(const Node& node) {
+  return node.payload.empty() && node.entry.payload_bytes() > 0;
+}
 
 struct Writer::PendingFlush {
   Tick submit_tick = 0;
@@ -106,6 +116,7 @@ Result<std::unique_ptr<Writer>> Writer::create(std::unique_ptr<File> file, Write
   if (chosen.terminate) {
     const std::vector<std::byte> zeroes(writer->sector_size_);
     POWERCUT_TRY_STATUS(writer->file_->write_at(writer->sector_size_, ConstBytes(zeroes)));
+    POWERCUT_TRY_STATUS(writer->file_->sync());
   }
   POWERCUT_TRY_STATUS(writer->write_super_block(0));
   POWERCUT_TRY_STATUS(writer->file_->sync());
@@ -152,14 +163,10 @@ Status Writer::adopt() {
     }
     next_index_ = written_index_ = reader.position();
     next_offset_ = written_offset_ = reader.log_offset();
-    durable_index_ = super_block.nr_entries;
+    counted_index_ = durable_index_ = super_block.nr_entries;
   }
   // What a torn last entry left behind must not look like an entry later.
-  if (reader.file_size() > reader.log_offset() && !options_.terminate) {
-    if (const Status cut = file_->truncate(reader.log_offset());
-        !cut && cut.error().os_errno != EINVAL)
-      return cut;
-  }
+  if (reader.file_size() > reader.log_offset()) POWERCUT_TRY_STATUS(cut_at(reader.log_offset()));
   return recovered_entries_ > 0 ? make_durable(reader.position()) : Status{};
 }
 
@@ -284,23 +291,34 @@ void Writer::pass_the_lead() {
   if (!is_led_ || !pending_flushes_.empty()) progress_.notify_all();
 }
 
+// In an order in which a kill in the middle leaves no header without its payload: zeroes first, for
+// they have no hash, then all that can go in one piece. Where only the terminator bounds the log,
+// the batch's first header goes last: until it stands, the old terminator hides all behind it.
 Status Writer::write_batch(const std::vector<Node*>& batch) {
+  grow_ahead(batch.back()->entry.end_offset());
+  for (const Node* node : batch) {
+    if (!has_hole(*node)) continue;
+    POWERCUT_TRY_STATUS(
+        file_->write_zeroes({node->entry.payload_offset(), node->entry.end_offset()}));
+  }
   header_sectors_.resize(batch.size() * sector_size_);
   pieces_.clear();
-  grow_ahead(batch.back()->entry.end_offset());
+  const Node* const last_to_write = options_.terminate ? batch.front() : nullptr;
   ByteOffset begin = batch.front()->entry.log_offset;
   MutableBytes headers = header_sectors_;
   for (const Node* node : batch) {
     const MutableBytes header = headers.first(sector_size_);
     headers = headers.subspan(sector_size_);
     encode_entry(node->entry, header);
-    pieces_.emplace_back(header);
+    if (node == last_to_write) {
+      begin = node->entry.payload_offset();
+    } else {
+      pieces_.emplace_back(header);
+    }
     if (!node->payload.empty()) pieces_.push_back(node->payload);
-    if (node->payload.empty() && node->entry.payload_bytes() > 0) {
-      POWERCUT_TRY_STATUS(file_->write_at(begin, pieces_));
+    if (has_hole(*node)) {
+      if (!pieces_.empty()) POWERCUT_TRY_STATUS(file_->write_at(begin, pieces_));
       pieces_.clear();
-      POWERCUT_TRY_STATUS(
-          file_->write_zeroes({node->entry.payload_offset(), node->entry.end_offset()}));
       begin = node->entry.end_offset();
     }
   }
@@ -312,7 +330,10 @@ Status Writer::write_batch(const std::vector<Node*>& batch) {
       pieces_.emplace_back(terminator);
     }
   }
-  return pieces_.empty() ? Status{} : file_->write_at(begin, pieces_);
+  if (!pieces_.empty()) POWERCUT_TRY_STATUS(file_->write_at(begin, pieces_));
+  if (last_to_write == nullptr) return {};
+  return file_->write_at(last_to_write->entry.log_offset,
+                         ConstBytes(header_sectors_).first(sector_size_));
 }
 
 void Writer::grow_ahead(ByteOffset needed_end) {
@@ -327,6 +348,12 @@ void Writer::fail(Error error) {
   failure_ = std::move(error);
   if (!is_led_) cut_tail();  // else the leader does, once nothing is being written
   progress_.notify_all();
+}
+
+// Also gives back what was allocated ahead. A block device keeps its size (EINVAL).
+Status Writer::cut_at(ByteOffset end) {
+  const Status cut = file_->truncate(end);
+  return cut || cut.error().os_errno == EINVAL ? Status{} : cut;
 }
 
 // Best effort: the super block does not count what cannot be cut.
@@ -451,10 +478,20 @@ Status Writer::make_durable(std::uint64_t count, bool afresh) {
   const EntryIndex target = written_index_;
   lock.unlock();
   Status status = file_->sync();
-  if (status) status = write_super_block(target);
-  if (status) status = file_->sync();
+  bool has_sync_failed = !status;
+  bool is_counted = false;
+  if (status) {
+    status = write_super_block(target);
+    is_counted = status.has_value();
+  }
+  if (is_counted) {
+    status = file_->sync();
+    has_sync_failed = !status;
+  }
   lock.lock();
   ++syncs_ended_;
+  if (is_counted) counted_index_ = target;
+  if (has_sync_failed) is_sync_trusted_ = false;
   if (status) {
     durable_index_ = target;
   } else {
@@ -493,10 +530,10 @@ void Writer::stop(int os_errno) {
   if (!failure_)
     fail(Error{ErrorKind::kEnvironment, os_errno,
                fmt::format("recording to '{}' was stopped", file_->name())});
-  const EntryIndex count = written_index_;
+  const EntryIndex count = is_sync_trusted_ ? written_index_ : counted_index_;
   if (extension_ && extension_->stopped_errno == 0) {
     extension_->stopped_errno = static_cast<std::uint32_t>(os_errno);
-    extension_->stopped_at_entry = count;
+    extension_->stopped_at_entry = written_index_;
   }
   lock.unlock();
   // Overwrites in place: it works on a full disk, and where it does not nothing can be said in the
@@ -510,19 +547,18 @@ Status Writer::close() {
   is_closed_ = true;
   while (is_led_ || syncs_begun_ != syncs_ended_) progress_.wait(lock);
   const EntryIndex count = written_index_;
-  const bool is_stale = durable_index_ < count;
+  const bool is_stale = durable_index_ < count && is_sync_trusted_;
   const std::optional<Error> failure = failure_;
   const ByteOffset end = written_offset_;
   const ByteOffset allocated_end = allocated_end_;
   lock.unlock();
   if (failure) {
-    // Once more what stop() does, for on-log-error=fail.
+    // What stop() does, for on-log-error=fail.
     if (is_stale && file_->sync() && write_super_block(count)) (void)file_->sync();
     return Unexpected(*failure);
   }
   Status status = is_stale ? make_durable(count) : Status{};
-  // Gives back what was allocated ahead.
-  if (status && allocated_end > end) status = file_->truncate(end);
+  if (status && allocated_end > end) status = cut_at(end);
   return status;
 }
 

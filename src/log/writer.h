@@ -23,8 +23,9 @@ struct WriterOptions {
   std::uint64_t super_update_interval = 4096;
   // Ticks, times and hashes in the unused end of the header sectors.
   bool extensions = true;
-  // Whether the place behind the log has to be kept free of what may look like an entry: wanted
-  // where a log without extensions overwrites storage that holds something else (a block device).
+  // Whether the place behind the log has to be kept free of what may look like an entry: wanted on
+  // storage that cannot be cut (a block device), if entries there cannot be told from this log's
+  // by their extension: there are none, or the log is gone on with behind a torn tail of its own.
   bool terminate = false;
   // For the super block's extension of a new log.
   ByteCount device_size_bytes = 0;
@@ -125,9 +126,12 @@ class Writer {
   // After a batch: who leads next; under the lock that ended it.
   void pass_the_lead() POWERCUT_REQUIRES(mutex_);
   [[nodiscard]] Status write_batch(const std::vector<Node*>& batch);
+  // Its payload is zeroes that nobody has in memory.
+  [[nodiscard]] static bool has_hole(const Node& node);
   void grow_ahead(ByteOffset needed_end);
   void fail(Error error) POWERCUT_REQUIRES(mutex_);
   void cut_tail() POWERCUT_REQUIRES(mutex_);
+  [[nodiscard]] Status cut_at(ByteOffset end);
   [[nodiscard]] Status check_open() const POWERCUT_REQUIRES(mutex_);
 
   [[nodiscard]] Status resolve_flush(PendingFlush* flush, const NewEntry& entry);
@@ -167,6 +171,8 @@ class Writer {
   ByteOffset written_offset_ POWERCUT_GUARDED_BY(mutex_) = 0;
   EntryIndex durable_index_ POWERCUT_GUARDED_BY(mutex_) =
       0;  // and before this one survive a power cut
+  EntryIndex counted_index_ POWERCUT_GUARDED_BY(mutex_) = 0;  // what the super block says
+  bool is_sync_trusted_ POWERCUT_GUARDED_BY(mutex_) = true;   // none has failed
   std::uint64_t syncs_begun_ POWERCUT_GUARDED_BY(mutex_) = 0;
   std::uint64_t syncs_ended_ POWERCUT_GUARDED_BY(mutex_) = 0;  // one at a time: equal, or one less
   bool is_closed_ POWERCUT_GUARDED_BY(mutex_) = false;

@@ -10,38 +10,20 @@
 #include "base/prng.h"
 #include "io/faulty_file.h"
 #include "io/memory_file.h"
+#include "log/codec.h"
 #include "log/reader.h"
 #include "support/log_builder.h"
+#include "support/shared_file.h"
+#include "support/volatile_file.h"
 
 namespace powercut::log {
 namespace {
 
+using test::FixedSizeFile;
 using test::LogBuilder;
+using test::SharedFile;
+using test::VolatileFile;
 using testing::HasSubstr;
-
-// A file that outlives the writer that was given it.
-class SharedFile final : public File {
- public:
-  explicit SharedFile(std::shared_ptr<File> file) : file_(std::move(file)) {}
-  [[nodiscard]] const std::string& name() const override { return file_->name(); }
-  [[nodiscard]] Result<ByteCount> size() const override { return file_->size(); }
-  [[nodiscard]] Result<std::size_t> read_at(ByteOffset o, MutableBytes b) const override {
-    return file_->read_at(o, b);
-  }
-  [[nodiscard]] Status write_at(ByteOffset o, std::span<const ConstBytes> p) override {
-    return file_->write_at(o, p);
-  }
-  [[nodiscard]] Status write_zeroes(ByteRange r) override { return file_->write_zeroes(r); }
-  [[nodiscard]] Status sync() override { return file_->sync(); }
-  [[nodiscard]] Status truncate(ByteCount s) override { return file_->truncate(s); }
-  void preallocate(ByteRange r) override { file_->preallocate(r); }
-  [[nodiscard]] Result<std::optional<ByteRange>> next_data(ByteOffset o) const override {
-    return file_->next_data(o);
-  }
-
- private:
-  const std::shared_ptr<File> file_;
-};
 
 std::unique_ptr<Writer> make_writer(const std::shared_ptr<File>& file, bool extensions = true,
                                     std::uint32_t sector_size = 512) {
@@ -317,6 +299,123 @@ TEST(Writer, FailsCleanlyAtEveryOperation) {
     EXPECT_GE(entries_of(*memory, true).size(), acknowledged);
     if (!has_failed) break;
     ASSERT_LT(at, 100u);
+  }
+}
+
+// A log on a block device: it keeps its size, and what stands behind the log is anything.
+TEST(Writer, ABlockDeviceIsClosedAndGoneOnWith) {
+  const auto memory = std::make_shared<MemoryFile>("disk", sectors(64, 'x'));
+  const auto a = sectors(1, 'A');
+  const auto open = [&](bool append) {
+    WriterOptions options;
+    options.device_size_bytes = 1 * kMiB;
+    options.terminate = append;
+    auto file = std::make_unique<FixedSizeFile>(memory);
+    return append ? *Writer::append_to(std::move(file), options)
+                  : *Writer::create(std::move(file), options);
+  };
+  {
+    const auto writer = open(false);
+    ASSERT_TRUE(writer->append(write_of(0, a)));
+    EXPECT_TRUE(writer->close());
+  }
+  const auto writer = open(true);
+  ASSERT_TRUE(writer->append(write_of(1, a)));
+  EXPECT_TRUE(writer->close());
+  EXPECT_EQ(entries_of(*memory, true).size(), 2u);
+}
+
+// A kill tears a batch; what it left behind the tear must not come back when the log goes on.
+TEST(Writer, LeftoversOnABlockDeviceStayBehind) {
+  const auto memory = std::make_shared<MemoryFile>("disk", std::vector<std::byte>(64 * 512));
+  const auto a = sectors(1, 'A');
+  const auto b = sectors(1, 'B');
+  {
+    const auto writer =
+        *Writer::create(std::make_unique<FixedSizeFile>(memory), {.device_size_bytes = 1 * kMiB});
+    ASSERT_TRUE(writer->append(write_of(0, a)));
+    ASSERT_TRUE(writer->append(write_of(1, a)));
+    ASSERT_TRUE(writer->close());
+  }
+  // As if the first entry's payload had not got out, and nothing were counted.
+  std::vector<std::byte> super_block(512);
+  ASSERT_TRUE(memory->read_at(0, super_block));
+  SuperBlock stale = *decode_super_block(super_block);
+  stale.nr_entries = 0;
+  encode_super_block(stale, super_block);
+  ASSERT_TRUE(memory->write_at(0, ConstBytes(super_block)));
+  ASSERT_TRUE(memory->write_at(2 * 512, ConstBytes(b)));
+  WriterOptions options;
+  options.terminate = true;
+  const auto writer = *Writer::append_to(std::make_unique<FixedSizeFile>(memory), options);
+  EXPECT_EQ(writer->counters().recovered_entries, 0u);
+  ASSERT_TRUE(writer->append(write_of(2, b)));
+  EXPECT_EQ(entries_of(*memory, true).size(), 1u);
+}
+
+// Whatever a kill leaves of a batch, past the count stand only entries with their own payload: also
+// of zeroes, which have no hash, and on a block device full of something else without extensions.
+TEST(Writer, ATornBatchHasNoHeaderWithoutItsPayload) {
+  for (const bool extensions : {false, true}) {
+    for (std::uint64_t at = 0; at < 20; ++at) {
+      SCOPED_TRACE(testing::Message() << "write " << at << " extensions " << extensions);
+      const auto memory = std::make_shared<MemoryFile>("disk", sectors(64, 'x'));
+      std::uint64_t changes = 0;
+      const auto dead = [&](FaultyFile::Operation operation,
+                            std::uint64_t) -> std::optional<FaultyFile::Fault> {
+        if (operation == FaultyFile::Operation::kRead) return std::nullopt;
+        const std::uint64_t number = changes++;
+        if (number < at) return std::nullopt;
+        return FaultyFile::Fault{EIO, number == at ? 512u : 0u};
+      };
+      WriterOptions options;
+      options.extensions = extensions;
+      options.terminate = !extensions;
+      options.device_size_bytes = 1 * kMiB;
+      const auto a = sectors(2, 'A');
+      if (auto writer = Writer::create(
+              std::make_unique<FaultyFile>(std::make_unique<FixedSizeFile>(memory), dead),
+              options)) {
+        (void)(*writer)->append({.operation = Operation::kZeroes, .sector = 4, .nr_sectors = 3});
+        (void)(*writer)->append(write_of(9, a));
+      }
+      const auto reader = Reader::open(*memory);
+      if (!reader) continue;
+      for (const Entry& entry : entries_of(*memory, true)) {
+        std::vector<std::byte> payload(entry.payload_bytes());
+        ASSERT_TRUE(reader->read_payload(entry, 0, payload));
+        const auto expected = entry.sector == 4 ? std::vector<std::byte>(3 * 512) : a;
+        EXPECT_EQ(payload, expected);
+      }
+    }
+  }
+}
+
+// Linux forgets what it could not sync, and the next sync succeeds.
+TEST(Writer, NothingIsCountedOnceASyncHasFailed) {
+  for (const bool stop : {false, true}) {
+    for (std::uint64_t failing = 0; failing < 4; ++failing) {
+      const auto file = std::make_shared<VolatileFile>();
+      auto writer = make_writer(file);
+      const auto a = sectors(1, 'A');
+      file->fail_sync(failing);
+      std::uint64_t durable = 0;
+      for (std::uint64_t i = 0; i < 4; ++i) {
+        if (writer->append(write_of(i, a, i % 2 == 1 ? std::uint64_t{kFlagFua} : 0)) && i % 2 == 1)
+          durable = i + 1;
+      }
+      ASSERT_TRUE(writer->failure());
+      if (stop) writer->stop(EIO);
+      (void)writer->close();
+      for (std::uint64_t seed = 0; seed < 50; ++seed) {
+        Prng prng(seed);
+        const MemoryFile left("left", file->after_power_cut(prng));
+        EXPECT_GE(entries_of(left).size(), durable);
+        for (const Entry& entry : entries_of(left)) {
+          EXPECT_EQ(**payload_matches(*Reader::open(left), entry), true);
+        }
+      }
+    }
   }
 }
 

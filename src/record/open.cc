@@ -111,7 +111,7 @@ Result<log::WriterOptions> writer_options(const RecordingOptions& options, const
   result.extensions =
       options.log_extensions.value_or(result.sector_size >= log::kMinSectorSizeForExtension);
   if (!options.log_append) POWERCUT_TRY_STATUS(log::check_options(result));
-  result.terminate = log_file.is_block_device() && !result.extensions;
+  result.terminate = log_file.is_block_device() && (!result.extensions || options.log_append);
   result.device_size_bytes = opened.device->size_bytes();
   result.initial_content = opened.initial_content;
   result.origin_path = opened.origin_path;

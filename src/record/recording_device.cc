@@ -3,20 +3,20 @@
 // When a request becomes an entry. A write takes its range's lock, goes to the device, and once the
 // device has done it gets its place in the log; then the client is answered. From that order
 // follow:
-//   G1  Who waits for an answer before he submits stands behind what he waited for.
-//   G2  A flush takes its place before it goes to the device. What has a place by then was done on
-//   the
-//       device before the device saw the flush; what has none yet will stand behind it.
-//   G3  FUA goes to the device, and into the log, on the write that bears it.
-//   G4  Of two overlapping requests the lock lets the later one begin when the earlier one has its
-//   place,
-//       so device and log see them in the same order.
-//   G5  What the device failed gets no place. What the log failed is answered with the log's error;
-//   the
-//       log takes nothing more, and nothing more reaches the device (OnLogError::kFail).
-//   G6  The client is answered when the entry, and so all before it, is in the log's file; for a
-//   flush, a
-//       mark or FUA, when it is durable there.
+//
+// G1  Who waits for an answer before he submits stands behind what he waited for.
+// G2  A flush takes its place before it goes to the device. What has a place by then was done on
+//     the device before the device saw the flush; what has none yet will stand behind it.
+// G3  FUA goes to the device, and into the log, on the write that bears it.
+// G4  Of two overlapping requests the lock lets the later one begin when the earlier one has its
+//     place, so device and log see them in the same order.
+// G5  What the device failed gets no place. What the log failed is answered with the log's error;
+//     the log takes nothing more, and nothing that comes later reaches the device
+//     (OnLogError::kFail). With kStop the device goes on, by the same path: what began before the
+//     log failed may still be in the middle of a read-modify-write.
+// G6  The client is answered when the entry, and so all before it, is in the log's file; for a
+//     flush, a mark or FUA, when it is durable there.
+//
 // Reads take no lock: a device orders them against writes in flight as it likes.
 #include "record/recording_device.h"
 
@@ -80,10 +80,14 @@ RecordingDevice::~RecordingDevice() {
   (void)close();
 }
 
-Result<bool> RecordingDevice::is_recording() const {
-  if (!log_has_failed_) return true;
-  if (on_log_error_ == OnLogError::kStop) return false;
+Status RecordingDevice::check_accepting() const {
+  if (is_closed_) {
+    return environment_error(fmt::format("the recording to '{}' has been closed", log_name_),
+                             ESHUTDOWN);
+  }
+  if (!log_has_failed_ || on_log_error_ == OnLogError::kStop) return {};
   const auto failure = writer_->failure();
+  if (!failure) return environment_error(fmt::format("log '{}' has failed", log_name_), EIO);
   return with_context(*failure, "the log has failed");
 }
 
@@ -115,6 +119,7 @@ Status RecordingDevice::record(NewEntry entry, Fua fua) {
   auto& counter = entry.operation == Operation::kWrite     ? writes_
                   : entry.operation == Operation::kDiscard ? discards_
                                                            : zeroes_;
+  if (has_stopped()) return {};
   const auto index = writer_->append(entry);
   if (!index) return log_failed(index.error());
   ++counter;
@@ -166,8 +171,9 @@ Status RecordingDevice::write_within_sectors(ByteOffset offset, ConstBytes bytes
   const auto read_sector = [&](ByteOffset begin) {
     return file_->read(begin, MutableBytes(sectors).subspan(begin - outer.begin, sector_size_));
   };
-  POWERCUT_TRY_STATUS(read_sector(outer.begin));
-  if (outer.size() > sector_size_) POWERCUT_TRY_STATUS(read_sector(outer.end - sector_size_));
+  Status status = read_sector(outer.begin);
+  if (status && outer.size() > sector_size_) status = read_sector(outer.end - sector_size_);
+  if (!status) return device_failed(std::move(status));
   std::memcpy(sectors.data() + (offset - outer.begin), bytes.data(), bytes.size());
   return write_aligned(outer.begin, sectors, fua, submitted);
 }
@@ -175,7 +181,7 @@ Status RecordingDevice::write_within_sectors(ByteOffset offset, ConstBytes bytes
 Status RecordingDevice::write(ByteOffset offset, ConstBytes bytes, Fua fua) {
   POWERCUT_TRY_STATUS(check_request(*this, offset, bytes.size()));
   if (bytes.empty()) return {};
-  if (!POWERCUT_TRY(is_recording())) return file_->write(offset, bytes, fua);
+  POWERCUT_TRY_STATUS(check_accepting());
   const ByteRange range = {offset, offset + bytes.size()};
   const Tick submitted = writer_->take_tick();
   const RangeLock::Guard guard(range_lock_, aligned(range));
@@ -187,7 +193,7 @@ Status RecordingDevice::write(ByteOffset offset, ConstBytes bytes, Fua fua) {
 Status RecordingDevice::write_zeroes(ByteRange range, Unmap unmap, Fua fua) {
   POWERCUT_TRY_STATUS(check_request(*this, range.begin, range.size()));
   if (range.size() == 0) return {};
-  if (!POWERCUT_TRY(is_recording())) return file_->write_zeroes(range, unmap, fua);
+  POWERCUT_TRY_STATUS(check_accepting());
   const Tick submitted = writer_->take_tick();
   const RangeLock::Guard guard(range_lock_, aligned(range));
   // Sectors that are zeroed only in part are written; those in between become one entry of zeroes.
@@ -215,14 +221,12 @@ Status RecordingDevice::discard(ByteRange range, Fua fua) {
   const ByteRange whole = {align_up(range.begin, sector_size_),
                            align_down(range.end, sector_size_)};
   if (whole.begin >= whole.end) return {};
-  const auto discard_to_zero = [&] {
-    return file_->discard_zeroes() ? file_->discard(whole, fua)
-                                   : file_->write_zeroes(whole, Unmap::kYes, fua);
-  };
-  if (!POWERCUT_TRY(is_recording())) return discard_to_zero();
+  POWERCUT_TRY_STATUS(check_accepting());
   const Tick submitted = writer_->take_tick();
   const RangeLock::Guard guard(range_lock_, whole);
-  if (Status status = discard_to_zero(); !status) return device_failed(std::move(status));
+  Status status = file_->discard_zeroes() ? file_->discard(whole, fua)
+                                          : file_->write_zeroes(whole, Unmap::kYes, fua);
+  if (!status) return device_failed(std::move(status));
   return record({.operation = Operation::kDiscard,
                  .sector = whole.begin / sector_size_,
                  .nr_sectors = whole.size() / sector_size_,
@@ -232,7 +236,8 @@ Status RecordingDevice::discard(ByteRange range, Fua fua) {
 }
 
 Status RecordingDevice::flush() {
-  if (!POWERCUT_TRY(is_recording())) return file_->flush();
+  POWERCUT_TRY_STATUS(check_accepting());
+  if (has_stopped()) return file_->flush();
   const auto pending = writer_->begin_flush();
   if (!pending) {
     POWERCUT_TRY_STATUS(log_failed(pending.error()));
@@ -258,7 +263,8 @@ Result<EntryIndex> RecordingDevice::mark(std::string_view text) {
     return usage_error(fmt::format("a mark of {} bytes is too long: in this log at most {} fit",
                                    text.size(), max_mark_bytes()));
   }
-  if (!POWERCUT_TRY(is_recording())) {
+  POWERCUT_TRY_STATUS(check_accepting());
+  if (has_stopped()) {
     return environment_error("recording has stopped (see 'powercut status'), so no mark can be put",
                              ENOSPC);
   }
@@ -296,6 +302,7 @@ RecorderStatus RecordingDevice::status() const {
 }
 
 Status RecordingDevice::close() {
+  is_closed_ = true;
   return writer_->close();
 }
 

@@ -87,8 +87,12 @@ class RecordingDevice final : public BlockDevice {
   [[nodiscard]] Status write_within_sectors(ByteOffset offset, ConstBytes bytes, Fua fua,
                                             Tick submitted);
 
-  // Whether the log takes requests; an error where they must be refused for its sake.
-  [[nodiscard]] Result<bool> is_recording() const;
+  // An error where requests must be refused for the log's sake.
+  [[nodiscard]] Status check_accepting() const;
+  // The log has failed, and the device goes on without it.
+  [[nodiscard]] bool has_stopped() const {
+    return log_has_failed_ && on_log_error_ == OnLogError::kStop;
+  }
   // Puts the entry into the log, and deals with a log that fails. To be called once the device has
   // done it.
   [[nodiscard]] Status record(log::NewEntry entry, Fua fua);
@@ -108,7 +112,7 @@ class RecordingDevice final : public BlockDevice {
   // Locks by themselves.
   RangeLock range_lock_;
 
-  // Counters that no decision rests on, and a flag that is set once.
+  // Counters that no decision rests on, and flags that are set once.
   std::atomic<std::uint64_t> writes_ = 0;
   std::atomic<std::uint64_t> zeroes_ = 0;
   std::atomic<std::uint64_t> discards_ = 0;
@@ -116,6 +120,7 @@ class RecordingDevice final : public BlockDevice {
   std::atomic<std::uint64_t> marks_ = 0;
   std::atomic<std::uint64_t> failed_requests_ = 0;
   std::atomic<bool> log_has_failed_ = false;
+  std::atomic<bool> is_closed_ = false;
 };
 
 }  // namespace powercut::record

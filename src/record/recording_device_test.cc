@@ -264,6 +264,40 @@ TEST(RecordingDevice, AFullLogStopsRecordingIfSoWished) {
   EXPECT_FALSE(rig.device->status().recording);
 }
 
+// What is done without a log is done as before: aligned for the file, one at a time where it
+// overlaps.
+TEST(RecordingDevice, UnalignedRequestsGoOnWhenRecordingHasStopped) {
+  Rig rig;
+  rig.memory = std::make_shared<MemoryDevice>(kDeviceSize, 512);
+  rig.start(rig.memory, OnLogError::kStop, full_after(3));
+  ASSERT_TRUE(rig.device->write(0, filled(512, 'A'), Fua::kNo));
+  ASSERT_TRUE(rig.device->write(0, filled(512, 'B'), Fua::kNo));
+  ASSERT_FALSE(rig.device->status().recording);
+  EXPECT_TRUE(rig.device->write(100, filled(10, 'C'), Fua::kNo));
+  EXPECT_TRUE(rig.device->write_zeroes({200, 1100}, Unmap::kNo, Fua::kNo));
+  const auto content = rig.memory->content();
+  EXPECT_EQ(content[99], std::byte{'B'});
+  EXPECT_EQ(content[100], std::byte{'C'});
+  EXPECT_EQ(content[110], std::byte{'B'});
+  EXPECT_EQ(content[200], std::byte{0});
+}
+
+TEST(RecordingDevice, NothingReachesTheDeviceOnceClosed) {
+  Rig rig;
+  rig.start(rig.memory);
+  ASSERT_TRUE(rig.device->write(0, filled(512, 'A'), Fua::kNo));
+  ASSERT_TRUE(rig.device->close());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(rig.device->write(0, filled(512, 'B'), Fua::kNo).error().os_errno, ESHUTDOWN);
+    EXPECT_FALSE(rig.device->write_zeroes({0, 512}, Unmap::kNo, Fua::kNo));
+    EXPECT_FALSE(rig.device->discard({0, 512}, Fua::kNo));
+    EXPECT_FALSE(rig.device->flush());
+    EXPECT_FALSE(rig.device->mark("m"));
+  }
+  EXPECT_EQ(rig.memory->content()[0], std::byte{'A'});
+  EXPECT_TRUE(rig.notices.empty());
+}
+
 TEST(RecordingDevice, MarksThatDoNotFitAreRefused) {
   Rig rig;
   rig.start(rig.memory);
