@@ -65,7 +65,8 @@ endfunction()
 add_custom_target(unit_tests)
 
 # powercut_test(NAME SOURCES ... [LINKS ...] [LABELS ...] [TIMEOUT seconds])
-# A GoogleTest program that runs as one ctest entry.
+# A GoogleTest program that runs as one ctest entry. NAME is unit.* or e2e.*, which is its label, too;
+# an e2e test needs servers, mounts or loop devices, and is run apart.
 function(powercut_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
   string(REPLACE "." "_" target "test_${name}")
@@ -73,10 +74,15 @@ function(powercut_test name)
   target_link_libraries(${target} PRIVATE powercut_warnings powercut_test_support ${ARG_LINKS}
                         GTest::gmock GTest::gtest_main)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-  add_dependencies(unit_tests ${target})
+  if(name MATCHES "^e2e[.]")
+    set(label e2e)
+  else()
+    set(label unit)
+    add_dependencies(unit_tests ${target})
+  endif()
   add_test(NAME ${name} COMMAND ${target})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "unit;${ARG_LABELS}")
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${label};${ARG_LABELS}")
 endfunction()

@@ -197,20 +197,18 @@ Status RecordingDevice::write_zeroes(ByteRange range, Unmap unmap, Fua fua) {
   const Tick submitted = writer_->take_tick();
   const RangeLock::Guard guard(range_lock_, aligned(range));
   // Sectors that are zeroed only in part are written; those in between become one entry of zeroes.
-  const std::vector<std::byte> zeroes(sector_size_);
   const ByteOffset first_whole = align_up(range.begin, sector_size_);
   const ByteOffset last_whole = align_down(range.end, sector_size_);
-  if (first_whole > last_whole) {  // within one sector
-    return write_within_sectors(range.begin, ConstBytes(zeroes).first(range.size()), fua,
-                                submitted);
+  if (first_whole >= last_whole) {  // there are none in between
+    const std::vector<std::byte> zeroes(range.size());
+    return write_within_sectors(range.begin, zeroes, fua, submitted);
   }
+  const std::vector<std::byte> zeroes(sector_size_);
   if (range.begin < first_whole) {
     const auto part = ConstBytes(zeroes).first(first_whole - range.begin);
     POWERCUT_TRY_STATUS(write_within_sectors(range.begin, part, fua, submitted));
   }
-  if (first_whole < last_whole) {
-    POWERCUT_TRY_STATUS(zero_aligned({first_whole, last_whole}, unmap, fua, submitted));
-  }
+  POWERCUT_TRY_STATUS(zero_aligned({first_whole, last_whole}, unmap, fua, submitted));
   if (last_whole == range.end) return {};
   return write_within_sectors(last_whole, ConstBytes(zeroes).first(range.end - last_whole), fua,
                               submitted);
