@@ -154,10 +154,10 @@ class Verifier {
     }
     if (report_.entries_past_count > 0) {
       find(Finding::Kind::kStaleSuperBlock, Finding::Severity::kError, nullptr,
-           "the super block counts {} entries, but {} whole ones follow: the recorder was killed, "
-           "or "
-           "its log full; 'powercut repair' counts them",
-           report_.super_block.nr_entries, report_.entries_past_count);
+           "the super block counts {} of {} whole entries: the recorder was killed, or its log "
+           "full; 'powercut repair' counts all of them",
+           report_.super_block.nr_entries,
+           report_.super_block.nr_entries + report_.entries_past_count);
     }
     return check_trailing_bytes();
   }
