@@ -58,6 +58,8 @@ class Replayer {
       : reader_(reader),
         device_(device),
         options_(options),
+        size_bytes_(
+            std::min(device.size_bytes(), options.size_bytes.value_or(device.size_bytes()))),
         data_map_(reader.file()),
         queue_(reader.file(), device, worker_count(options), options.stripe_size) {}
 
@@ -68,6 +70,7 @@ class Replayer {
                       device_.name(), queue_.alignment(), reader_.sector_size()));
     }
     totals_.from = from;
+    reader_.seek(0, reader_.sector_size());
     POWERCUT_TRY_STATUS(skip_to(from));
     while (reader_.position() < to) {
       const auto entry = reader_.next();
@@ -105,20 +108,20 @@ class Replayer {
                           fmt::format("replayed up to entry:{} only", reader_.position()));
     }
     if (wanted == kToEnd) return {};
-    return usage_error(fmt::format("there is no instant entry:{} in '{}': it has {} entries",
+    return usage_error(fmt::format("there is no instant entry:{} in '{}': entries in it: {}",
                                    wanted, reader_.file().name(), reader_.position()));
   }
 
   Status apply(const log::Entry& entry) {
     if (entry.is_mark() || entry.nr_sectors == 0) return {};
     const ByteRange range = entry.device_range();
-    if (range.end > device_.size_bytes()) {
+    if (range.end > size_bytes_) {
       return bad_input(
-          fmt::format("entry {} at byte {} of '{}' is a {} of bytes {} to {}, but '{}' has only {} "
-                      "bytes; entries "
-                      "before it have been replayed",
+          fmt::format("entry {} at byte {} of '{}' is a {} of bytes {} to {}, but the device has "
+                      "only {} bytes; "
+                      "entries before it have been replayed onto '{}'",
                       entry.index, entry.log_offset, reader_.file().name(), kind_name(entry),
-                      range.begin, range.end, device_.name(), device_.size_bytes()));
+                      range.begin, range.end, size_bytes_, device_.name()));
     }
     if (entry.is_discard()) return discard(entry, range);
     ++totals_.written_entries;
@@ -165,6 +168,7 @@ class Replayer {
   log::Reader& reader_;
   BlockDevice& device_;
   const Options& options_;
+  const ByteCount size_bytes_;
   Totals totals_;
   DataMap data_map_;
   WorkQueue queue_;

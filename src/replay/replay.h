@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <limits>
+#include <optional>
 
 #include "block/device.h"
 #include "log/reader.h"
@@ -31,6 +32,8 @@ struct Options {
   // multiple of the device's alignment. Large, so that few entries are cut; small beside what one
   // file or journal covers, so that all threads have some of it.
   ByteCount stripe_size = 4 * kMiB;
+  // The size of the recorded device, where `device` is larger: nothing is written behind it.
+  std::optional<ByteCount> size_bytes = std::nullopt;
   // Makes what was written durable at the end.
   bool flush = true;
   // Called now and then by the caller's thread, with the number of entries done.

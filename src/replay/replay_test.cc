@@ -141,10 +141,21 @@ TEST(Replay, RefusesAnEntryBehindTheDevicesEnd) {
   ASSERT_FALSE(totals);
   EXPECT_EQ(totals.error().kind, ErrorKind::kBadInput);
   EXPECT_EQ(totals.error().message,
-            "entry 1 at byte 1536 of 'x.log' is a write of bytes 1536 to 2560, but 'x.img' has "
-            "only 2048 bytes; "
-            "entries before it have been replayed");
+            "entry 1 at byte 1536 of 'x.log' is a write of bytes 1536 to 2560, but the device has "
+            "only 2048 bytes; entries before it have been replayed onto 'x.img'");
   EXPECT_EQ(sketch(device.content()), "A...");
+}
+
+TEST(Replay, WritesNothingBehindTheRecordedDevicesEnd) {
+  LogBuilder log;
+  log.write(0, "A").write(3, "BB");
+  const auto file = log.file("x.log");
+  MemoryDevice device(8 * kSector);
+  EXPECT_FALSE(replay_file(*file, 0, kToEnd, device, {.size_bytes = 4 * kSector}));
+  EXPECT_EQ(sketch(device.content()), "A.......");
+  EXPECT_TRUE(replay_file(*file, 0, kToEnd, device, {.size_bytes = 5 * kSector}));
+  EXPECT_FALSE(
+      replay_file(*file, 0, kToEnd, *new_file_device(4 * kSector), {.size_bytes = 8 * kSector}));
 }
 
 TEST(Replay, ATornLogIsReplayedUpToTheTear) {
@@ -165,8 +176,8 @@ TEST(Replay, RefusesMoreEntriesThanThereAre) {
   log.write(0, "A");
   const auto file = log.file();
   MemoryDevice device(kSector);
-  EXPECT_THAT(replay_file(*file, 0, 2, device).error().message, HasSubstr("it has 1 entries"));
-  EXPECT_THAT(replay_file(*file, 2, 2, device).error().message, HasSubstr("it has 1 entries"));
+  EXPECT_THAT(replay_file(*file, 0, 2, device).error().message, HasSubstr("entries in it: 1"));
+  EXPECT_THAT(replay_file(*file, 2, 2, device).error().message, HasSubstr("entries in it: 1"));
 }
 
 TEST(Replay, RefusesADeviceOfLargerBlocks) {

@@ -81,6 +81,10 @@ std::string mark_text(std::string_view name, std::uint64_t which) {
   return fmt::format("mark:{}#{}", name, which);
 }
 
+std::string counted(std::uint64_t number, std::string_view one, std::string_view several) {
+  return fmt::format("{} {}", number, number == 1 ? one : several);
+}
+
 std::string why_no_mark(const Instant& instant, const LogSummary& summary) {
   if (summary.marks.empty()) return "it has no marks";
   std::vector<std::string> names;
@@ -93,19 +97,21 @@ std::string why_no_mark(const Instant& instant, const LogSummary& summary) {
     return fmt::format("the mark named '{}' is written {}", numbered, mark_text(numbered, 1));
   }
   if (const auto near = nearest(instant.mark, names)) {
-    return fmt::format("did you mean {}? it has {} marks, from {} to {}", mark_text(*near, 1),
-                       names.size(), mark_text(names.front(), 1), mark_text(names.back(), 1));
+    return fmt::format("did you mean {}? it has {}, from {} to {}", mark_text(*near, 1),
+                       counted(names.size(), "mark", "marks"), mark_text(names.front(), 1),
+                       mark_text(names.back(), 1));
   }
-  return fmt::format("it has {} marks, from {} to {} ('powercut info' lists them)", names.size(),
-                     mark_text(names.front(), 1), mark_text(names.back(), 1));
+  return fmt::format("it has {}, from {} to {} ('powercut info' lists them)",
+                     counted(names.size(), "mark", "marks"), mark_text(names.front(), 1),
+                     mark_text(names.back(), 1));
 }
 
 std::string why_not(const Instant& instant, const LogSummary& summary) {
   switch (instant.kind) {
     case Instant::Kind::kEntry:
-      return fmt::format("it has {} entries", summary.nr_entries);
+      return "it has " + counted(summary.nr_entries, "entry", "entries");
     case Instant::Kind::kFlush:
-      return fmt::format("it has {} flushes", summary.flushes.size());
+      return "it has " + counted(summary.flushes.size(), "flush", "flushes");
     default:
       return why_no_mark(instant, summary);
   }

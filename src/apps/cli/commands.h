@@ -21,6 +21,7 @@ namespace powercut::apps {
 [[nodiscard]] const flags::Command& info_command();
 [[nodiscard]] const flags::Command& log_command();
 [[nodiscard]] const flags::Command& repair_command();
+[[nodiscard]] const flags::Command& replay_command();
 [[nodiscard]] const flags::Command& verify_command();
 
 }  // namespace powercut::apps
