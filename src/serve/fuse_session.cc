@@ -18,7 +18,6 @@
 #include <fuse3/fuse_log.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,7 +28,6 @@
 #include <mutex>
 
 #include "base/check.h"
-#include "base/subprocess.h"
 
 namespace powercut::serve {
 namespace {
@@ -78,23 +76,6 @@ Status check_environment() {
         "FUSE without root needs the program fusermount3 (Debian: apt-get install fuse3)", ENOENT);
   }
   return {};
-}
-
-// 0, or an errno.
-int unmount_once(const std::string& path, bool lazily) {
-  const int flags = lazily ? MNT_DETACH | MNT_FORCE : 0;
-  if (::umount2(path.c_str(), flags | UMOUNT_NOFOLLOW) == 0) return 0;
-  if (errno != EPERM) return errno;
-  SubprocessOptions command;
-  command.argv = {"fusermount3", "-q", lazily ? "-uz" : "-u", "--", path};
-  command.output = SubprocessOptions::Output::kNull;
-  command.error_output = SubprocessOptions::Output::kNull;
-  const auto result = run_subprocess(command, milliseconds(10'000));
-  if (!result) return result.error().client_errno();
-  if (result->succeeded()) return 0;
-  // fusermount3 does not say why; busy is the one reason that goes away by waiting.
-  const auto mounted = is_mount_point(path);
-  return mounted && !*mounted ? 0 : EBUSY;
 }
 
 }  // namespace
@@ -189,15 +170,15 @@ Status FuseSession::take_down(milliseconds patience) {
   const auto mounted = is_mount_point(path_);
   if (mounted && !*mounted) return {};
   const auto deadline = steady_clock::now() + patience;
-  int error = unmount_once(path_, false);
+  int error = try_unmount(path_);
   while (error == EBUSY && steady_clock::now() < deadline) {
     std::this_thread::sleep_for(milliseconds(20));
-    error = unmount_once(path_, false);
+    error = try_unmount(path_);
   }
   // EINVAL, ENOENT: somebody else has been quicker.
   if (error == 0 || error == EINVAL || error == ENOENT) return {};
   const std::string users = users_of(path_);
-  const int detach_error = unmount_once(path_, true);
+  const int detach_error = detach_mount(path_, true);
   const std::string message = fmt::format(
       "'{}' was still in use{}{} and has been cut off: {}", path_, users.empty() ? "" : " by ",
       users, detach_error == 0 ? "its users now get errors" : strerrordesc_np(detach_error));

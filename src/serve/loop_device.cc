@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -104,6 +105,11 @@ LoopDevice::~LoopDevice() {
   if (fd_.valid()) ::ioctl(fd_.get(), LOOP_CLR_FD);
 }
 
+Status LoopDevice::sync() {
+  if (::fsync(fd_.get()) == 0) return {};
+  return os_error(fmt::format("cannot flush {}", path_));
+}
+
 Status LoopDevice::detach(milliseconds patience) {
   if (!fd_.valid()) return {};
   ::ioctl(fd_.get(), LOOP_CLR_FD);
@@ -127,6 +133,19 @@ std::string loop_backing_file(const std::string& path) {
   std::string file;
   std::getline(attribute, file);
   return file;
+}
+
+std::vector<std::string> detach_loop_devices_of(const std::string& file) {
+  std::vector<std::string> detached;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry("/sys/block", error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string path = "/dev/" + entry->path().filename().string();
+    if (!path.starts_with("/dev/loop") || loop_backing_file(path) != file) continue;
+    const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    if (fd.valid() && ::ioctl(fd.get(), LOOP_CLR_FD) == 0) detached.push_back(path);
+  }
+  return detached;
 }
 
 }  // namespace powercut::serve

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -28,6 +29,9 @@ class LoopDevice {
   // Whether the kernel agreed to pass the file's page cache by.
   [[nodiscard]] bool is_direct() const { return is_direct_; }
 
+  // Writes what the kernel holds back of writes to the device itself (not of a file system on it),
+  // and flushes it.
+  [[nodiscard]] Status sync();
   // Lets go of the file, and waits until the kernel has done so. EBUSY if somebody still has the
   // device open after `patience`; the kernel then lets go when they close it.
   [[nodiscard]] Status detach(std::chrono::milliseconds patience = std::chrono::milliseconds(5000));
@@ -44,5 +48,9 @@ class LoopDevice {
 
 // The file behind a loop device; empty if there is none. `path` is "/dev/loopN".
 [[nodiscard]] std::string loop_backing_file(const std::string& path);
+
+// Detaches, without waiting, all loop devices over a file; gives their paths. For what others have
+// left: a LoopDevice detaches itself.
+std::vector<std::string> detach_loop_devices_of(const std::string& file);
 
 }  // namespace powercut::serve

@@ -70,6 +70,20 @@ TEST_F(LoopTest, DetachingFreesTheFile) {
   EXPECT_TRUE(loop->detach());
 }
 
+TEST_F(LoopTest, DevicesThatOthersLeftAreFoundByTheirFile) {
+  const std::string image = directory_ / "image";
+  const std::string other = directory_ / "other";
+  make_image(image, kMiB);
+  make_image(other, kMiB);
+  auto loop = LoopDevice::attach(image, 512);
+  auto other_loop = LoopDevice::attach(other, 512);
+  ASSERT_TRUE(loop && other_loop);
+  EXPECT_THAT(detach_loop_devices_of(image), testing::ElementsAre(loop->path()));
+  EXPECT_EQ(loop_backing_file(other_loop->path()), other);
+  ASSERT_TRUE(loop->detach());
+  EXPECT_THAT(detach_loop_devices_of(image), testing::IsEmpty());
+}
+
 TEST_F(LoopTest, AMissingFileIsNamed) {
   EXPECT_THAT(LoopDevice::attach(directory_ / "none", 512).error().message,
               testing::HasSubstr("none"));

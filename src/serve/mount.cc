@@ -15,6 +15,8 @@
 #include <thread>
 #include <utility>
 
+#include "base/subprocess.h"
+
 namespace powercut::serve {
 namespace {
 
@@ -139,9 +141,19 @@ bool process_uses(const std::string& proc, const std::string& folder) {
   return false;
 }
 
-// 0, or an errno.
-int unmount_once(const std::string& path, int flags) {
-  return ::umount2(path.c_str(), flags | UMOUNT_NOFOLLOW) == 0 ? 0 : errno;
+int unmount_with(const std::string& path, int flags, const char* helper_option) {
+  if (::umount2(path.c_str(), flags | UMOUNT_NOFOLLOW) == 0) return 0;
+  if (errno != EPERM) return errno;
+  SubprocessOptions command;
+  command.argv = {"fusermount3", "-q", helper_option, "--", path};
+  command.output = SubprocessOptions::Output::kNull;
+  command.error_output = SubprocessOptions::Output::kNull;
+  const auto result = run_subprocess(command, milliseconds(10'000));
+  if (!result) return EPERM;
+  if (result->succeeded()) return 0;
+  // fusermount3 does not say why; busy is the one reason that goes away by waiting.
+  const auto mounted = is_mount_point(path);
+  return mounted && !*mounted ? EINVAL : EBUSY;
 }
 
 }  // namespace
@@ -190,12 +202,20 @@ std::string users_of(const std::string& path) {
   return users;
 }
 
+int try_unmount(const std::string& path) {
+  return unmount_with(path, 0, "-u");
+}
+
+int detach_mount(const std::string& path, bool cut_off) {
+  return unmount_with(path, cut_off ? MNT_DETACH | MNT_FORCE : MNT_DETACH, "-uz");
+}
+
 Status unmount(const std::string& path, milliseconds patience, const Notice& notice) {
   const auto deadline = steady_clock::now() + patience;
-  int error = unmount_once(path, 0);
+  int error = try_unmount(path);
   while (error == EBUSY && steady_clock::now() < deadline) {
     std::this_thread::sleep_for(kRetryInterval);
-    error = unmount_once(path, 0);
+    error = try_unmount(path);
   }
   // EINVAL: not a mount point; ENOENT: the place itself is gone.
   if (error == 0 || error == EINVAL || error == ENOENT) return {};
@@ -206,7 +226,7 @@ Status unmount(const std::string& path, milliseconds patience, const Notice& not
       "'{}' is still in use{}{} and has been detached; it is unmounted when "
       "its last user ends",
       path, users.empty() ? "" : " by ", users);
-  if (const int detach_error = unmount_once(path, MNT_DETACH); detach_error != 0) {
+  if (const int detach_error = detach_mount(path, false); detach_error != 0) {
     return os_error(fmt::format("cannot detach '{}'", path), detach_error);
   }
   if (notice) notice(message);

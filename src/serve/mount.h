@@ -26,6 +26,13 @@ struct MountedAt {
 // `path` is absolute and has no symbolic links.
 [[nodiscard]] Result<bool> is_mount_point(const std::string& path);
 
+// One attempt; where umount(2) is not allowed, by fusermount3, which may take down a user's own
+// FUSE mounts. Gives 0 or an errno: EBUSY, EINVAL (nothing is mounted there).
+[[nodiscard]] int try_unmount(const std::string& path);
+// The mount leaves the tree at once. With `cut_off` root breaks a FUSE connection too, so that
+// users that are left get errors.
+[[nodiscard]] int detach_mount(const std::string& path, bool cut_off);
+
 inline constexpr std::chrono::milliseconds kUnmountPatience{5000};
 
 // Unmounts what is mounted last at `path`. While it is busy it tries again until `patience` is

@@ -20,8 +20,11 @@ namespace powercut::apps {
 [[nodiscard]] const flags::Command& explore_command();
 [[nodiscard]] const flags::Command& info_command();
 [[nodiscard]] const flags::Command& log_command();
+[[nodiscard]] const flags::Command& mark_command();
+[[nodiscard]] const flags::Command& record_command();
 [[nodiscard]] const flags::Command& repair_command();
 [[nodiscard]] const flags::Command& replay_command();
+[[nodiscard]] const flags::Command& status_command();
 [[nodiscard]] const flags::Command& verify_command();
 
 }  // namespace powercut::apps
