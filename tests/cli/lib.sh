@@ -19,3 +19,10 @@ golden() { zstd -q -d -f -o "$1.log" "$GOLDEN/$1.log.zst"; }
 
 # make_log LOG [OPTION...] ENTRY...: see make_log.py.
 make_log() { python3 "$CLI/make_log.py" "$@"; }
+
+# logwrites PARAMETER...: nbdkit with the plugin, for one request of $REQUEST (as qemu-io has it; a flush unless
+# set), then it ends. Its status is nbdkit's, or qemu-io's.
+logwrites() {
+  nbdkit -U - "$BUILD/lib/nbdkit/plugins/nbdkit-logwrites-plugin.so" "$@" \
+    --run "qemu-io -f raw -c '${REQUEST:-flush}' \"\$uri\" >/dev/null"
+}
