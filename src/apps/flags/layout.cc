@@ -17,7 +17,9 @@ std::string flag_term(const Program& program, const Flag& flag) {
 
 std::string flag_help(const Flag& flag) {
   std::string help = flag.help;
-  if (!flag.choices.empty()) help += fmt::format(" One of: {}.", fmt::join(flag.choices, ", "));
+  // "on|off" as the value's name lists them already.
+  if (!flag.choices.empty() && flag.value_name.find('|') == std::string::npos)
+    help += fmt::format(" One of: {}.", fmt::join(flag.choices, ", "));
   const std::string& value = flag.default_text.empty() ? flag.default_value : flag.default_text;
   if (!value.empty()) help += fmt::format(" Default: {}.", value);
   if (flag.repeated && flag.kind != Kind::kBool) help += " May be given several times.";
