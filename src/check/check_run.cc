@@ -68,7 +68,7 @@ Result<std::optional<SubprocessResult>> CheckRun::run(const std::vector<std::str
     result = POWERCUT_TRY(process.wait());
     result->end = SubprocessResult::End::kTimedOut;
   }
-  output_.append(result->output);
+  add_output(result->output);
   return result;
 }
 
@@ -81,12 +81,17 @@ std::optional<Verdict> CheckRun::failure_of_shell(const SubprocessResult& result
   return failure;
 }
 
+void CheckRun::add_output(std::string_view text) {
+  output_.append(text);
+  last_output_ = text;
+}
+
 Verdict CheckRun::pass() const {
-  return {Outcome::kPassed, 0, {}, output_.text()};
+  return {Outcome::kPassed, 0, {}, output_.text(), {}};
 }
 
 Verdict CheckRun::fail(Outcome outcome, int code, std::string step) const {
-  return {outcome, code, std::move(step), output_.text()};
+  return {outcome, code, std::move(step), output_.text(), last_output_};
 }
 
 std::optional<Verdict> CheckRun::failure_of(const SubprocessResult& result, const std::string& step,

@@ -21,7 +21,8 @@ class CheckRun {
 
   // For the programs from now on.
   void set_environment(std::string name, std::string value);
-  void add_output(std::string_view text) { output_.append(text); }
+  // As if a program had written it.
+  void add_output(std::string_view text);
 
   // A verdict with the output so far.
   [[nodiscard]] Verdict pass() const;
@@ -44,6 +45,7 @@ class CheckRun {
   const ByteCount max_output_bytes_;
   std::vector<std::pair<std::string, std::string>> environment_;
   BoundedText output_;
+  std::string last_output_;  // of the last program
 };
 
 // Where `program` is in $PATH; the error says so, and what package may bring it if `package` is

@@ -65,6 +65,7 @@ TEST_F(CommandCheckerTest, AnotherStatusFails) {
   EXPECT_EQ(verdict->outcome, Outcome::kExitStatus);
   EXPECT_EQ(verdict->code, 3);
   EXPECT_EQ(verdict->step, "the checker");
+  EXPECT_EQ(verdict->step_output, "out\nerr\n");
   EXPECT_EQ(verdict->output, "out\nerr\n");
 }
 
@@ -214,11 +215,11 @@ TEST(Sequence, EndsAtTheFirstFailureWithAllTheOutput) {
   int calls = 0;
   std::vector<std::unique_ptr<Checker>> checkers;
   checkers.push_back(
-      std::make_unique<FixedChecker>(Verdict{Outcome::kPassed, 0, "", "a\n"}, calls));
+      std::make_unique<FixedChecker>(Verdict{Outcome::kPassed, 0, "", "a\n", ""}, calls));
   checkers.push_back(
-      std::make_unique<FixedChecker>(Verdict{Outcome::kSignal, 9, "two", "b\n"}, calls));
+      std::make_unique<FixedChecker>(Verdict{Outcome::kSignal, 9, "two", "b\n", "b\n"}, calls));
   checkers.push_back(
-      std::make_unique<FixedChecker>(Verdict{Outcome::kPassed, 0, "", "c\n"}, calls));
+      std::make_unique<FixedChecker>(Verdict{Outcome::kPassed, 0, "", "c\n", ""}, calls));
   const auto sequence = make_sequence(std::move(checkers));
   EXPECT_EQ(sequence->description(), "fixed, then fixed, then fixed");
   const auto interrupt = Interrupt::make();
@@ -228,6 +229,7 @@ TEST(Sequence, EndsAtTheFirstFailureWithAllTheOutput) {
   EXPECT_EQ((*verdict)->outcome, Outcome::kSignal);
   EXPECT_EQ((*verdict)->step, "two");
   EXPECT_EQ((*verdict)->output, "a\nb\n");
+  EXPECT_EQ((*verdict)->step_output, "b\n");
 }
 
 }  // namespace

@@ -40,8 +40,9 @@ enum class Outcome {
 struct Verdict {
   Outcome outcome = Outcome::kPassed;
   int code = 0;
-  std::string step;    // the part that failed: "e2fsck -fn"
-  std::string output;  // of everything that was run, cut in the middle if it is long
+  std::string step;         // the part that failed: "e2fsck -fn"
+  std::string output;       // of everything that was run, cut in the middle if it is long
+  std::string step_output;  // of the failing part alone
   // A shell's way to say that it found no such program, or could not execute it (126, 127).
   bool was_not_run = false;
 

@@ -75,7 +75,8 @@ check::Verdict passed() {
   return {};
 }
 check::Verdict failed(int status) {
-  return {check::Outcome::kExitStatus, status, "the checker", "some output\n"};
+  return {check::Outcome::kExitStatus, status, "the checker", "fine\nsome output\n",
+          "some output\n"};
 }
 
 class CollectingListener final : public Listener {
@@ -261,7 +262,7 @@ TEST_F(ExploreTest, AFailingStateIsKeptAsItWasBeforeTheCheck) {
   const auto results = listener_.sorted();
   EXPECT_EQ(results[2].kept_image, options_.keep_directory + "/entry-11.img");
   EXPECT_EQ(read_file(results[2].kept_image), log.image_after(11, kDeviceBytes));
-  EXPECT_EQ(read_text(results[2].kept_output), "some output\n");
+  EXPECT_EQ(read_text(results[2].kept_output), "fine\nsome output\n");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(options_.keep_directory), {}), 2);
 }
 

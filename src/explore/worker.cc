@@ -138,7 +138,7 @@ Result<std::optional<findings::StateResult>> Worker::check(const state::StateId&
 
   result.code = verdict->code;
   result.step = verdict->step;
-  result.output = excerpt(verdict->output);
+  result.output = excerpt(verdict->step_output);
   std::vector<std::string> reproduce = options_.reproduce;
   reproduce.insert(reproduce.end(), {"--at", result.state});
   result.reproduce = check::shell_joined(reproduce);

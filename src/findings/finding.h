@@ -35,7 +35,7 @@ struct StateResult {
 
   // Of a failure only.
   std::string step;         // the part of the checker that failed: "e2fsck -fn"
-  std::string output;       // an excerpt of what the checker wrote
+  std::string output;       // an excerpt of what that part wrote
   std::string reproduce;    // the one command that shows this failure again
   std::string kept_image;   // path of the state's image, if it was kept
   std::string kept_output;  // path of the checker's output, if it was kept

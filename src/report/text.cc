@@ -140,11 +140,14 @@ std::string verdict_text(const findings::StateResult& result) {
   return "failed";
 }
 
-std::string failure_text(const findings::StateResult& result, const Style& style) {
+std::string brief_failure_text(const findings::StateResult& result, const Style& style) {
   const std::string mark =
       result.mark ? fmt::format(" (behind mark {})", printable(*result.mark)) : std::string();
-  std::string text =
-      fmt::format("{} {}{}: {}\n", red("FAIL", style), result.state, mark, verdict_text(result));
+  return fmt::format("{} {}{}: {}\n", red("FAIL", style), result.state, mark, verdict_text(result));
+}
+
+std::string failure_text(const findings::StateResult& result, const Style& style) {
+  std::string text = brief_failure_text(result, style);
   text += excerpt(result.output);
   if (!result.kept_image.empty()) text += fmt::format("  image:     {}\n", result.kept_image);
   if (!result.kept_output.empty()) text += fmt::format("  output:    {}\n", result.kept_output);

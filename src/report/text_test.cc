@@ -75,6 +75,11 @@ TEST(FailureText, NamesStateVerdictOutputAndCommand) {
             "  reproduce: powercut explore run.log --at entry:412 --fs ext4\n");
 }
 
+TEST(FailureText, Brief) {
+  EXPECT_EQ(brief_failure_text(failure(), {}),
+            "FAIL entry:412 (behind mark ack 17): e2fsck -fn exited with status 4\n");
+}
+
 TEST(FailureText, NamesWhatWasKept) {
   StateResult result = failure();
   result.kept_image = "keep/entry-412.img";

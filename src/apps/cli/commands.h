@@ -25,6 +25,7 @@ namespace powercut::apps {
 [[nodiscard]] const flags::Command& repair_command();
 [[nodiscard]] const flags::Command& replay_command();
 [[nodiscard]] const flags::Command& status_command();
+[[nodiscard]] const flags::Command& test_command();
 [[nodiscard]] const flags::Command& verify_command();
 
 }  // namespace powercut::apps

@@ -15,6 +15,7 @@
 #include "check/command_checker.h"
 #include "check/disk_folder.h"
 #include "check/mount_checker.h"
+#include "check/shell.h"
 #include "explore/explorer.h"
 #include "report/text.h"
 
@@ -25,7 +26,8 @@ using flags::Arguments;
 using flags::Kind;
 
 // More than these make a list that nobody reads; --json has them all.
-constexpr std::uint64_t kFailuresShown = 10;
+constexpr std::uint64_t kFailuresInFull = 3;
+constexpr std::uint64_t kFailuresShown = 20;
 
 // Text goes to standard error where the findings themselves go to standard output.
 class Terminal {
@@ -50,46 +52,48 @@ class Terminal {
 
 class Reporter final : public explore::Listener {
  public:
-  Reporter(const Terminal& terminal, FindingsFile& findings, std::uint64_t cuts)
-      : terminal_(terminal), findings_(findings), progress_("checking", cuts) {}
+  Reporter(const Terminal& terminal, FindingsFile& findings, std::uint64_t cuts,
+           std::vector<std::string> reproduce)
+      : terminal_(terminal),
+        findings_(findings),
+        reproduce_(std::move(reproduce)),
+        progress_("checking", cuts) {}
 
   void on_result(const findings::StateResult& result) override {
     findings_.write(result);
     ++checked_;
-    if (!result.passed() && ++failed_ <= kFailuresShown) {
-      progress_.clear();
-      terminal_.print(report::failure_text(result, terminal_.style()) + "\n");
-    }
+    if (!result.passed()) show_failure(result);
     progress_.update(checked_, fmt::format("{} failed", failed_));
   }
 
   void end(const findings::Summary& summary) {
     progress_.clear();
     findings_.write(summary);
+    if (failed_ > kFailuresInFull) {
+      terminal_.print(fmt::format("each is shown again by: {} --at STATE\n\n",
+                                  check::shell_joined(reproduce_)));
+    }
     terminal_.print(
         report::summary_text(summary, std::min(failed_, kFailuresShown), terminal_.style()));
   }
   void clear() { progress_.clear(); }
 
  private:
+  void show_failure(const findings::StateResult& result) {
+    if (++failed_ > kFailuresShown) return;
+    progress_.clear();
+    terminal_.print(failed_ <= kFailuresInFull
+                        ? report::failure_text(result, terminal_.style()) + "\n"
+                        : report::brief_failure_text(result, terminal_.style()));
+  }
+
   const Terminal& terminal_;
   FindingsFile& findings_;
+  const std::vector<std::string> reproduce_;
   Progress progress_;
   std::uint64_t checked_ = 0;
   std::uint64_t failed_ = 0;
 };
-
-explore::Request make_request(const Arguments& arguments, const std::string& log) {
-  explore::Request request;
-  request.log = log;
-  request.at = arguments.texts("at");
-  request.from = arguments.optional_text("from").value_or("");
-  request.to = arguments.optional_text("to").value_or("");
-  request.wants_file_system = arguments.given("fs") || arguments.given("mount");
-  request.base = arguments.optional_text("base").value_or("");
-  request.size_bytes = arguments.optional_integer("size");
-  return request;
-}
 
 // This program as the user called it, so that the command can be pasted.
 std::string program_name() {
@@ -97,15 +101,20 @@ std::string program_name() {
   return name.find('/') == std::string::npos ? "powercut" : name;
 }
 
-std::vector<std::string> reproducing_command(const Arguments& arguments, const std::string& log) {
-  std::vector<std::string> words = {program_name(), "explore", log};
-  for (const char* name :
-       {"model", "base", "size", "fs", "mount", "mount-options", "check", "timeout"}) {
-    if (!arguments.given(name)) continue;
-    const bool is_number = std::string_view(name) == "size" || std::string_view(name) == "timeout";
-    words.insert(words.end(),
-                 {fmt::format("--{}", name),
-                  is_number ? std::to_string(arguments.integer(name)) : arguments.text(name)});
+std::vector<std::string> reproducing_command(const Exploration& exploration) {
+  const auto& request = exploration.request;
+  std::vector<std::string> words = {program_name(), "explore", request.log};
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) words.insert(words.end(), {name, value});
+  };
+  add("--base", request.base);
+  if (request.size_bytes) add("--size", std::to_string(*request.size_bytes));
+  add("--fs", exploration.file_system);
+  add("--mount", exploration.mount);
+  add("--mount-options", exploration.mount_options);
+  add("--check", exploration.command);
+  if (exploration.options.limits.timeout != check::Limits{}.timeout) {
+    add("--timeout", std::to_string(exploration.options.limits.timeout / std::chrono::seconds(1)));
   }
   return words;
 }
@@ -118,81 +127,99 @@ Status make_keep_directory(const std::string& path) {
   return {};
 }
 
-explore::ExploreOptions make_options(const Arguments& arguments, const std::string& log) {
-  explore::ExploreOptions options;
+std::unique_ptr<check::Checker> make_mounted(const Exploration& exploration) {
+  check::MountPlan plan;
+  plan.file_system = exploration.mount;
+  plan.options = exploration.mount_options;
+  plan.command = exploration.command;
+  plan.description = plan.command.empty()
+                         ? fmt::format("mount {}", plan.file_system)
+                         : fmt::format("'{}' on mounted {}", plan.command, plan.file_system);
+  return check::make_mount_checker(std::move(plan));
+}
+
+Result<std::unique_ptr<check::Checker>> make_checker(const Exploration& exploration) {
+  std::vector<std::unique_ptr<check::Checker>> checkers;
+  if (!exploration.file_system.empty()) {
+    checkers.push_back(POWERCUT_TRY(check::make_file_system_checker(exploration.file_system)));
+  }
+  if (!exploration.mount.empty()) {
+    checkers.push_back(make_mounted(exploration));
+  } else if (exploration.has_command) {
+    checkers.push_back(check::make_command_checker(exploration.command));
+  }
+  auto checker = check::make_sequence(std::move(checkers));
+  POWERCUT_TRY_STATUS(checker->prepare());
+  return checker;
+}
+
+void read_cuts(const Arguments& arguments, explore::Request& request) {
+  request.at = arguments.texts("at");
+  request.from = arguments.optional_text("from").value_or("");
+  request.to = arguments.optional_text("to").value_or("");
+  request.base = arguments.optional_text("base").value_or("");
+}
+
+void read_running(const Arguments& arguments, explore::ExploreOptions& options) {
   options.jobs = static_cast<unsigned>(arguments.optional_integer("jobs").value_or(
       std::max(1U, std::thread::hardware_concurrency())));
   options.limits.timeout = std::chrono::seconds(arguments.integer("timeout"));
   options.max_failures = arguments.optional_integer("max-failures").value_or(0);
   options.keep_directory = arguments.optional_text("keep").value_or("");
-  options.reproduce = reproducing_command(arguments, log);
-  return options;
-}
-
-std::unique_ptr<check::Checker> make_mounted(const Arguments& arguments,
-                                             const std::string& file_system) {
-  check::MountPlan plan;
-  plan.file_system = file_system;
-  plan.options = arguments.optional_text("mount-options").value_or("");
-  plan.command = arguments.optional_text("check").value_or("");
-  plan.description = plan.command.empty()
-                         ? fmt::format("mount {}", file_system)
-                         : fmt::format("'{}' on mounted {}", plan.command, file_system);
-  return check::make_mount_checker(std::move(plan));
 }
 
 }  // namespace
 
-Result<std::unique_ptr<check::Checker>> make_checker(const Arguments& arguments) {
-  std::vector<std::unique_ptr<check::Checker>> checkers;
-  if (const auto file_system = arguments.optional_text("fs")) {
-    checkers.push_back(POWERCUT_TRY(check::make_file_system_checker(*file_system)));
-  }
-  if (const auto file_system = arguments.optional_text("mount")) {
-    checkers.push_back(make_mounted(arguments, *file_system));
-  } else if (arguments.given("mount-options")) {
-    return usage_error("--mount-options goes with --mount");
-  } else if (const auto command = arguments.optional_text("check")) {
-    checkers.push_back(check::make_command_checker(*command));
-  }
-  if (checkers.empty()) {
-    return usage_error(
-        "nothing to check with: give --fs, --check, or --mount (with or without --check)");
-  }
-  return check::make_sequence(std::move(checkers));
+Result<Exploration> exploration_from(const Arguments& arguments) {
+  Exploration exploration;
+  read_cuts(arguments, exploration.request);
+  read_running(arguments, exploration.options);
+  exploration.has_command = arguments.given("check");
+  exploration.command = arguments.optional_text("check").value_or("");
+  exploration.json = arguments.optional_text("json").value_or("");
+  exploration.file_system = arguments.optional_text("fs").value_or("");
+  exploration.mount_options = arguments.optional_text("mount-options").value_or("");
+  if (exploration.has_command) POWERCUT_TRY_STATUS(check::check_shell_command(exploration.command));
+  return exploration;
 }
 
-Result<int> run_exploration(const Arguments& arguments, const std::string& log) {
-  const auto checker = POWERCUT_TRY(make_checker(arguments));
-  POWERCUT_TRY_STATUS(checker->prepare());
-  explore::Plan plan = POWERCUT_TRY(explore::make_plan(make_request(arguments, log)));
-  const explore::ExploreOptions options = make_options(arguments, log);
-  POWERCUT_TRY_STATUS(make_keep_directory(options.keep_directory));
-  const std::string json = arguments.optional_text("json").value_or("");
-  FindingsFile findings = POWERCUT_TRY(FindingsFile::open(json));
-  plan.facts.checker = checker->description();
-  plan.facts.jobs = explore::effective_jobs(plan, *checker, options.jobs);
+Result<PreparedExploration> PreparedExploration::make(Exploration exploration) {
+  exploration.request.wants_file_system =
+      !exploration.file_system.empty() || !exploration.mount.empty();
+  exploration.options.reproduce = reproducing_command(exploration);
+  auto checker = POWERCUT_TRY(make_checker(exploration));
+  POWERCUT_TRY_STATUS(make_keep_directory(exploration.options.keep_directory));
+  auto findings = POWERCUT_TRY(FindingsFile::open(exploration.json));
+  return PreparedExploration(std::move(exploration), std::move(checker), std::move(findings));
+}
+
+Result<ExplorationOutcome> PreparedExploration::run() {
+  explore::Plan plan = POWERCUT_TRY(explore::make_plan(exploration_.request));
+  plan.facts.checker = checker_->description();
+  plan.facts.jobs = explore::effective_jobs(plan, *checker_, exploration_.options.jobs);
 
   const check::Interrupt interrupt = POWERCUT_TRY(check::Interrupt::make());
   const auto signals = POWERCUT_TRY(SignalInterrupt::make([&interrupt] { interrupt.raise(); }));
   POWERCUT_TRY(check::enter_private_mounts());
 
-  const Terminal terminal(json == "-");
+  const Terminal terminal(exploration_.json == "-");
   terminal.print(report::run_text(plan.facts) + "\n");
-  findings.write(plan.facts);
-  Reporter reporter(terminal, findings, plan.facts.cuts);
-  const auto summary = explore::explore(plan, *checker, options, reporter, interrupt);
+  findings_.write(plan.facts);
+  Reporter reporter(terminal, findings_, plan.facts.cuts, exploration_.options.reproduce);
+  auto summary = explore::explore(plan, *checker_, exploration_.options, reporter, interrupt);
   reporter.clear();
   if (!summary) return tl::unexpected(summary.error());
   reporter.end(*summary);
-  POWERCUT_TRY_STATUS(findings.close());
-  if (summary->interrupted && signals->received() != 0) return signals->exit_status();
-  return summary->succeeded() ? 0 : 1;
+  POWERCUT_TRY_STATUS(findings_.close());
+  const int status = summary->interrupted && signals->received() != 0 ? signals->exit_status()
+                     : summary->succeeded()                           ? 0
+                                                                      : 1;
+  return ExplorationOutcome{*summary, status};
 }
 
 std::vector<flags::Flag> exploration_flags() {
-  const std::string cuts = "Cuts";
-  const std::string checkers = "Checkers";
+  const std::string cuts = kCutsGroup;
+  const std::string checkers = kCheckersGroup;
   const std::string results = "Running and results";
   return {
       {.name = "model",
@@ -209,7 +236,7 @@ std::vector<flags::Flag> exploration_flags() {
                "entry (all), or at an INSTANT (entry:N, flush:K, mark:NAME, start, end). Several, "
                "with commas between "
                "them or in several --at, add up.",
-       .default_value = "flush",
+       .default_value = "flush,mark",
        .repeated = true,
        .group = cuts},
       {.name = "from",
@@ -229,30 +256,6 @@ std::vector<flags::Flag> exploration_flags() {
                "read.",
        .default_text = "zeroes",
        .group = cuts},
-      {.name = "size",
-       .value_name = "SIZE",
-       .help = "The size of the device, for logs that do not state it.",
-       .kind = Kind::kSize,
-       .group = cuts},
-      {.name = "fs",
-       .value_name = "FS",
-       .help = "A ready checker. ext4: recover the journal (e2fsck -E journal_only), then e2fsck "
-               "-fn has to find nothing. xfs, "
-               "btrfs: mount, which recovers the log, unmount, then xfs_repair -n or btrfs check "
-               "has to find nothing; "
-               "these two need root.",
-       .choices = check::ready_file_systems(),
-       .group = checkers},
-      {.name = "mount",
-       .value_name = "FS",
-       .help = "Mount each state as FS through a loop device, and run the command of --check with "
-               "$POWERCUT_MNT. A state "
-               "that cannot be mounted fails. Needs root. Behind --fs if both are given.",
-       .group = checkers},
-      {.name = "mount-options",
-       .value_name = "OPTIONS",
-       .help = "As behind mount -o.",
-       .group = checkers},
       {.name = "check",
        .value_name = "COMMAND",
        .help = "Run by /bin/sh for each state; {} is the path of the device, a file that it may "
