@@ -6,6 +6,7 @@ pages_test.py BUILD
 """
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -63,6 +64,18 @@ def check_completions(folder):
             yield f"completion of {' '.join(words)}: {seen}, not {wanted} {errors}"
 
 
+def check_documents(top, commands):
+    """What the documents call a command is one, and each command is named in the README."""
+    pages = [top / "README.md", *sorted((top / "docs").rglob("*.md"))]
+    for page in pages:
+        for name in re.findall(r"(?:^    |`|; )powercut ([a-z-]+)", page.read_text(), re.M):
+            if name not in commands:
+                yield f"{page.relative_to(top)}: there is no 'powercut {name}'"
+    for name in commands:
+        if not re.search(rf"`(powercut )?{name}`", (top / "README.md").read_text()):
+            yield f"README.md does not name 'powercut {name}'"
+
+
 def main():
     build = pathlib.Path(sys.argv[1])
     powercut = build / "bin/powercut"
@@ -73,6 +86,7 @@ def main():
         return 1
     problems = [problem for name in [""] + commands for problem in check_help(powercut, name)]
     problems += [problem for page in pages for problem in check_page(page)]
+    problems += check_documents(pathlib.Path(__file__).resolve().parent.parent.parent, commands)
     problems += check_completions(build / "share/bash-completion/completions")
     for problem in problems:
         print("error:", problem)
