@@ -14,6 +14,7 @@ namespace {
 using findings::Outcome;
 
 constexpr std::size_t kOutputLinesShown = 12;
+constexpr std::size_t kBriefBytes = 80;
 
 std::string colored(std::string_view text, int code, const Style& style) {
   return style.color ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
@@ -79,6 +80,16 @@ std::string excerpt(const std::string& output) {
   return text;
 }
 
+std::string failure_place(const findings::StateResult& result, const Style& style) {
+  const std::string mark =
+      result.mark ? fmt::format(" (behind mark {})", printable(*result.mark)) : std::string();
+  return fmt::format("{} {}{}", red("FAIL", style), result.state, mark);
+}
+
+std::string shortened(const std::string& text) {
+  return text.size() <= kBriefBytes ? text : text.substr(0, kBriefBytes - 3) + "...";
+}
+
 std::string summary_end(const findings::Summary& summary, const Style& style) {
   if (summary.interrupted) {
     return red(fmt::format("interrupted: {} of {} checked, so this is no verdict on the rest\n",
@@ -141,13 +152,15 @@ std::string verdict_text(const findings::StateResult& result) {
 }
 
 std::string brief_failure_text(const findings::StateResult& result, const Style& style) {
-  const std::string mark =
-      result.mark ? fmt::format(" (behind mark {})", printable(*result.mark)) : std::string();
-  return fmt::format("{} {}{}: {}\n", red("FAIL", style), result.state, mark, verdict_text(result));
+  const auto lines = lines_of(result.output);
+  const auto last =
+      std::find_if(lines.rbegin(), lines.rend(), [](auto line) { return !line.empty(); });
+  const std::string said = last == lines.rend() ? verdict_text(result) : printable(*last);
+  return fmt::format("{}: {}\n", failure_place(result, style), shortened(said));
 }
 
 std::string failure_text(const findings::StateResult& result, const Style& style) {
-  std::string text = brief_failure_text(result, style);
+  std::string text = fmt::format("{}: {}\n", failure_place(result, style), verdict_text(result));
   text += excerpt(result.output);
   if (!result.kept_image.empty()) text += fmt::format("  image:     {}\n", result.kept_image);
   if (!result.kept_output.empty()) text += fmt::format("  output:    {}\n", result.kept_output);

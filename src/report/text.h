@@ -22,7 +22,7 @@ struct Style {
 [[nodiscard]] std::string verdict_text(const findings::StateResult& result);
 // A failure with the end of the checker's output and the reproducing command.
 [[nodiscard]] std::string failure_text(const findings::StateResult& result, const Style& style);
-// The same in one line, for those that come behind the first ones.
+// The same in one line with the last line of the output, for those that come behind the first ones.
 [[nodiscard]] std::string brief_failure_text(const findings::StateResult& result,
                                              const Style& style);
 // The last word. `failures_shown` is how many failures have been put out before.

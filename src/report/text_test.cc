@@ -75,9 +75,15 @@ TEST(FailureText, NamesStateVerdictOutputAndCommand) {
             "  reproduce: powercut explore run.log --at entry:412 --fs ext4\n");
 }
 
-TEST(FailureText, Brief) {
-  EXPECT_EQ(brief_failure_text(failure(), {}),
+TEST(FailureText, BriefTakesTheLastLineOfTheOutput) {
+  StateResult result = failure();
+  EXPECT_EQ(brief_failure_text(result, {}), "FAIL entry:412 (behind mark ack 17): two\n");
+  result.output = "\n\n";
+  EXPECT_EQ(brief_failure_text(result, {}),
             "FAIL entry:412 (behind mark ack 17): e2fsck -fn exited with status 4\n");
+  result.output = std::string(200, 'x');
+  EXPECT_EQ(brief_failure_text(result, {}),
+            "FAIL entry:412 (behind mark ack 17): " + std::string(77, 'x') + "...\n");
 }
 
 TEST(FailureText, NamesWhatWasKept) {

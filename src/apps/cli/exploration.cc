@@ -27,7 +27,7 @@ using flags::Kind;
 
 // More than these make a list that nobody reads; --json has them all.
 constexpr std::uint64_t kFailuresInFull = 3;
-constexpr std::uint64_t kFailuresShown = 20;
+constexpr std::uint64_t kFailuresShown = 10;
 
 // Text goes to standard error where the findings themselves go to standard output.
 class Terminal {
