@@ -13,6 +13,7 @@
 #include "block/faulty_device.h"
 #include "block/memory_device.h"
 #include "log/reader.h"
+#include "sim/client.h"
 #include "support/shared_file.h"
 
 namespace powercut::sim {
@@ -23,29 +24,6 @@ using Kind = SimRequest::Kind;
 // What the current thread is doing, for the device's hooks.
 thread_local SimRequest* current_request = nullptr;
 thread_local Prng* current_delays = nullptr;
-
-class Clocks {
- public:
-  explicit Clocks(log::Writer& writer) : writer_(writer) {}
-  // Of something that begins after this.
-  Stamp begin() {
-    Stamp stamp;
-    stamp.order = ++order_;
-    stamp.tick = writer_.take_tick();
-    return stamp;
-  }
-  // Of something that ended before this.
-  Stamp end() {
-    Stamp stamp;
-    stamp.tick = writer_.take_tick();
-    stamp.order = ++order_;
-    return stamp;
-  }
-
- private:
-  log::Writer& writer_;
-  std::atomic<std::uint64_t> order_ = 0;
-};
 
 void delay() {
   Prng& prng = *current_delays;
@@ -136,27 +114,6 @@ class Planner {
   std::uint64_t marks_ = 0;
   std::set<std::tuple<Kind, ByteOffset, ByteOffset>> used_;
 };
-
-Status carry_out(Subject& subject, SimRequest& request) {
-  BlockDevice& device = subject.device();
-  const Fua fua = request.fua ? Fua::kYes : Fua::kNo;
-  switch (request.kind) {
-    case Kind::kRead:
-      request.data.resize(request.range.size());
-      return device.read(request.range.begin, request.data);
-    case Kind::kWrite:
-      return device.write(request.range.begin, request.data, fua);
-    case Kind::kZeroes:
-      return device.write_zeroes(request.range, request.unmap ? Unmap::kYes : Unmap::kNo, fua);
-    case Kind::kDiscard:
-      return device.discard(request.range, fua);
-    case Kind::kFlush:
-      return device.flush();
-    case Kind::kMark:
-      return subject.mark(request.mark);
-  }
-  return {};
-}
 
 // The device below the recorder: notes when it is called, and takes its time.
 std::shared_ptr<BlockDevice> make_probe(std::shared_ptr<BlockDevice> device, Clocks& clocks,

@@ -155,7 +155,27 @@ Status Reader::read_payload(const Entry& entry, ByteCount from, MutableBytes buf
   return {};
 }
 
+namespace {
+
+// By holes where the file has them.
+Result<bool> payload_is_zero(const Reader& reader, const Entry& entry) {
+  std::vector<std::byte> buffer;
+  for (ByteOffset at = entry.payload_offset(); at < entry.end_offset(); at += buffer.size()) {
+    const auto data = POWERCUT_TRY(reader.file().next_data(at));
+    if (!data || data->begin >= entry.end_offset()) break;
+    at = std::max(at, data->begin);
+    buffer.resize(std::min({data->end, entry.end_offset(), at + kHashPiece}) - at);
+    POWERCUT_TRY_STATUS(reader.read_payload(entry, at - entry.payload_offset(), buffer));
+    if (std::any_of(buffer.begin(), buffer.end(), [](std::byte b) { return b != std::byte{0}; }))
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 Result<std::optional<bool>> payload_matches(const Reader& reader, const Entry& entry) {
+  if (entry.is_zeroes()) return POWERCUT_TRY(payload_is_zero(reader, entry));
   if (!entry.extension || !entry.extension->payload_hash) return std::nullopt;
   PayloadHasher hasher;
   std::vector<std::byte> buffer(std::min<ByteCount>(entry.payload_bytes(), kHashPiece));

@@ -82,8 +82,8 @@ class Reader {
   std::size_t headers_in_window_ = 0;  // how many were taken from it
 };
 
-// Whether all of an entry's payload has the hash that its extension gives; nothing if it gives
-// none.
+// Whether all of an entry's payload has the hash that its extension gives, or is zero if its
+// extension says so; nothing if there is none.
 [[nodiscard]] Result<std::optional<bool>> payload_matches(const Reader& reader, const Entry& entry);
 
 }  // namespace powercut::log

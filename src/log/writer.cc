@@ -291,22 +291,19 @@ void Writer::pass_the_lead() {
   if (!is_led_ || !pending_flushes_.empty()) progress_.notify_all();
 }
 
-// In an order in which a kill in the middle leaves no header without its payload: zeroes first, for
-// they have no hash, then all that can go in one piece. Where only the terminator bounds the log,
-// the batch's first header goes last: until it stands, the old terminator hides all behind it.
+// All that can go in one piece, zeroes as holes. Where only the terminator bounds the log, a kill in
+// the middle must not leave a header without its payload: zeroes go first, and the first header
+// last; until it stands, the old terminator hides all behind it. Elsewhere the file's end tells a
+// torn entry, or its hash.
 Status Writer::write_batch(const std::vector<Node*>& batch) {
   grow_ahead(batch.back()->entry.end_offset());
-  for (const Node* node : batch) {
-    if (!has_hole(*node)) continue;
-    POWERCUT_TRY_STATUS(
-        file_->write_zeroes({node->entry.payload_offset(), node->entry.end_offset()}));
-  }
+  if (options_.terminate) POWERCUT_TRY_STATUS(write_holes(batch));
   header_sectors_.resize(batch.size() * sector_size_);
   pieces_.clear();
   const Node* const last_to_write = options_.terminate ? batch.front() : nullptr;
   ByteOffset begin = batch.front()->entry.log_offset;
   MutableBytes headers = header_sectors_;
-  for (const Node* node : batch) {
+  for (Node* node : batch) {
     const MutableBytes header = headers.first(sector_size_);
     headers = headers.subspan(sector_size_);
     encode_entry(node->entry, header);
@@ -319,6 +316,7 @@ Status Writer::write_batch(const std::vector<Node*>& batch) {
     if (has_hole(*node)) {
       if (!pieces_.empty()) POWERCUT_TRY_STATUS(file_->write_at(begin, pieces_));
       pieces_.clear();
+      if (!options_.terminate) POWERCUT_TRY_STATUS(write_holes({node}));
       begin = node->entry.end_offset();
     }
   }
@@ -334,6 +332,15 @@ Status Writer::write_batch(const std::vector<Node*>& batch) {
   if (last_to_write == nullptr) return {};
   return file_->write_at(last_to_write->entry.log_offset,
                          ConstBytes(header_sectors_).first(sector_size_));
+}
+
+Status Writer::write_holes(const std::vector<Node*>& nodes) {
+  for (const Node* node : nodes) {
+    if (!has_hole(*node)) continue;
+    POWERCUT_TRY_STATUS(
+        file_->write_zeroes({node->entry.payload_offset(), node->entry.end_offset()}));
+  }
+  return {};
 }
 
 void Writer::grow_ahead(ByteOffset needed_end) {

@@ -126,6 +126,7 @@ class Writer {
   // After a batch: who leads next; under the lock that ended it.
   void pass_the_lead() POWERCUT_REQUIRES(mutex_);
   [[nodiscard]] Status write_batch(const std::vector<Node*>& batch);
+  [[nodiscard]] Status write_holes(const std::vector<Node*>& nodes);
   // Its payload is zeroes that nobody has in memory.
   [[nodiscard]] static bool has_hole(const Node& node);
   void grow_ahead(ByteOffset needed_end);
