@@ -37,7 +37,7 @@ std::vector<Part> parts_of(const SimRequest& request, std::uint32_t sector_size)
     return whole.begin < whole.end ? std::vector<Part>{{whole, whole}} : std::vector<Part>{};
   }
   if (request.kind != Kind::kZeroes || range.size() == 0) return {};
-  if (whole.begin > whole.end) return {{outer, range}};
+  if (whole.begin >= whole.end) return {{outer, range}};
   std::vector<Part> parts;
   if (range.begin < whole.begin)
     parts.push_back({{outer.begin, whole.begin}, {range.begin, whole.begin}});
