@@ -82,8 +82,9 @@ Status check_shell_command(const std::string& command) {
   }
   const SubprocessResult grammar = POWERCUT_TRY(ask_shell({"-n", "-c", command}));
   if (!grammar.succeeded()) {
-    return usage_error(
-        fmt::format("the checker '{}' is not a shell command: {}", command, grammar.error_output));
+    const std::string& said = grammar.error_output;
+    return usage_error(fmt::format("the checker '{}' is not a shell command: {}", command,
+                                   said.substr(0, said.find('\n'))));
   }
   const auto program = program_of(command);
   if (!program) return {};

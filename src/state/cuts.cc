@@ -34,9 +34,11 @@ Status add_term(std::string_view term, CutSelection& selection) {
   } else if (auto instant = parse_instant(term)) {
     selection.instants.push_back(*std::move(instant));
   } else {
-    return usage_error(fmt::format(
-        "'{}' is no place to cut at: neither all, flush, fua, mark, every:N nor an instant ({})",
-        term, instant.error().message));
+    return usage_error(
+        fmt::format("'{}' is no place to cut at; those are all, flush, fua, mark, every:N, and "
+                    "instants: entry:N, "
+                    "flush:K, mark:NAME, start, end",
+                    term));
   }
   return {};
 }
