@@ -71,6 +71,9 @@ Status check_environment() {
         "FUSE is not available: /dev/fuse (try: modprobe fuse; in a container: --device "
         "/dev/fuse)");
   }
+  if (::access("/dev/fuse", R_OK | W_OK) != 0) {
+    return os_error("FUSE is not available: this user may not open /dev/fuse (usually of mode 666)");
+  }
   if (::geteuid() != 0 && !is_in_path("fusermount3")) {
     return environment_error(
         "FUSE without root needs the program fusermount3 (Debian: apt-get install fuse3)", ENOENT);

@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
+
+#include "apps/recording/sockets.h"
 
 namespace powercut::apps {
 namespace {
@@ -53,17 +56,37 @@ std::vector<std::string> command_line(const NbdServer::Options& options,
   return words;
 }
 
+// nbdkit neither takes the place of a socket nor removes its own at the end.
+Status make_way(const std::string& socket) {
+  struct stat info {};
+  if (::lstat(socket.c_str(), &info) != 0) return {};
+  if (!S_ISSOCK(info.st_mode)) {
+    return environment_error(fmt::format("'{}' exists and is no socket", socket), EEXIST);
+  }
+  if (is_listened_on(socket)) {
+    return environment_error(fmt::format("another server is listening on '{}'", socket),
+                             EADDRINUSE);
+  }
+  if (::unlink(socket.c_str()) == 0) return {};
+  return os_error(fmt::format("cannot remove a stale socket '{}'", socket));
+}
+
 }  // namespace
+
+NbdServer::~NbdServer() {
+  if (!socket_.empty()) ::unlink(socket_.c_str());
+}
 
 Result<std::optional<NbdServer>> NbdServer::start(const Options& options, int interrupt_fd) {
   SubprocessOptions command;
   command.argv = command_line(options, POWERCUT_TRY(find_plugin()));
+  POWERCUT_TRY_STATUS(make_way(options.socket));
   auto process = Subprocess::start(command);
   if (!process && process.error().os_errno == ENOENT) {
     return environment_error("recording over NBD needs nbdkit (Debian: apt-get install nbdkit)",
                              ENOENT);
   }
-  NbdServer server(POWERCUT_TRY(std::move(process)));
+  NbdServer server(POWERCUT_TRY(std::move(process)), options.socket);
   const auto deadline = steady_clock::now() + kStartPatience;
   // nbdkit writes the file once it listens.
   while (::access(options.pid_file.c_str(), F_OK) != 0) {

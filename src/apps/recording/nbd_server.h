@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "base/subprocess.h"
@@ -20,9 +21,16 @@ class NbdServer {
     std::string control;
     std::string pid_file;  // in a directory of ours
   };
-  // Returns when it is ready for clients, or when `interrupt_fd` becomes readable: nothing then.
+  // A socket that nobody listens on is replaced. Returns when it is ready for clients, or when
+  // `interrupt_fd` becomes readable: nothing then.
   [[nodiscard]] static Result<std::optional<NbdServer>> start(const Options& options,
                                                               int interrupt_fd);
+
+  NbdServer(NbdServer&& other) noexcept
+      : process_(std::move(other.process_)), socket_(std::exchange(other.socket_, {})) {}
+  NbdServer& operator=(NbdServer&&) = delete;
+  // Kills it, if it still runs, and removes the socket.
+  ~NbdServer();
 
   // Asks it to end and waits: the log is closed then. An error if it ended badly.
   [[nodiscard]] Status stop();
@@ -31,10 +39,12 @@ class NbdServer {
   [[nodiscard]] pid_t pid() const { return process_.pid(); }
 
  private:
-  explicit NbdServer(Subprocess process) : process_(std::move(process)) {}
+  NbdServer(Subprocess process, std::string socket)
+      : process_(std::move(process)), socket_(std::move(socket)) {}
   [[nodiscard]] static Status check(const SubprocessResult& result);
 
   Subprocess process_;
+  std::string socket_;  // empty: moved from
 };
 
 // "nbd+unix:///?socket=..."

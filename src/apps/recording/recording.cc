@@ -198,8 +198,13 @@ class Session {
 
   Status mark(const char* name) {
     const auto entry = device_->mark(name);
-    if (!entry) return with_context(entry.error(), fmt::format("cannot put mark '{}'", name));
-    return {};
+    return entry ? Status() : mark_failed(name, entry.error());
+  }
+
+  // Who wants to go on without recording (on-log-error=stop) has been told when it ended.
+  [[nodiscard]] Status mark_failed(const char* name, const Error& error) const {
+    if (recording_.on_log_error == record::OnLogError::kStop) return {};
+    return with_context(error, fmt::format("cannot put mark '{}'", name));
   }
 
   // --- NBD, in nbdkit ---
@@ -239,8 +244,7 @@ class Session {
     outcome_.command = POWERCUT_TRY(wait_for(process));
     outcome_.exit_status = outcome_.command->shell_status();
     const auto marked = record::control_request(control_path_, fmt::format("mark {}", kMarkExited));
-    if (!marked) return with_context(marked.error(), "cannot put mark 'exited'");
-    return {};
+    return marked ? Status() : mark_failed(kMarkExited, marked.error());
   }
 
   Result<SubprocessResult> wait_for(Subprocess& process) {
@@ -337,10 +341,10 @@ class Session {
     const Status closed = device_->close();
     const record::RecorderStatus status = device_->status();
     outcome_.summary = summary(status);
-    if (!status.recording && recording_.on_log_error == record::OnLogError::kFail) {
-      return environment_error(fmt::format("recording ended early: {}", status.log_error));
-    }
-    return closed;
+    if (status.recording) return closed;
+    // Who wants to go on without recording has been told, and the summary says it again.
+    if (recording_.on_log_error == record::OnLogError::kStop) return {};
+    return environment_error(fmt::format("recording ended early: {}", status.log_error));
   }
 
   static std::string summary(const record::RecorderStatus& status) {

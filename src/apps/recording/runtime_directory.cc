@@ -5,20 +5,18 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "apps/recording/processes.h"
+#include "apps/recording/sockets.h"
 #include "serve/loop_device.h"
 
 namespace powercut::apps {
@@ -103,16 +101,6 @@ OutsideTraces read_traces(const std::string& folder) {
   traces.sockets = texts("sockets");
   traces.files = texts("files");
   return traces;
-}
-
-bool is_listened_on(const std::string& path) {
-  sockaddr_un address{};
-  if (path.size() >= sizeof address.sun_path) return false;
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  return ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 ||
-         errno != ECONNREFUSED;
 }
 
 // What stands between a dead recorder and an empty directory. Collects what it did, to be told.
