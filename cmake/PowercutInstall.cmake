@@ -15,7 +15,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/powercutConfigVersion.cma
 install(FILES ${PROJECT_BINARY_DIR}/powercutConfig.cmake ${PROJECT_BINARY_DIR}/powercutConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/powercut)
 
-install(TARGETS powercut RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS powercut replay-log RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_BINARY_DIR}/share/man/man1/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(DIRECTORY ${PROJECT_BINARY_DIR}/share/bash-completion/completions/
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)

@@ -7,5 +7,6 @@
 namespace powercut::apps {
 
 [[nodiscard]] const flags::Program& powercut_program();
+[[nodiscard]] const flags::Program& replay_log_program();
 
 }  // namespace powercut::apps

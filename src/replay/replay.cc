@@ -70,7 +70,7 @@ class Replayer {
                       device_.name(), queue_.alignment(), reader_.sector_size()));
     }
     totals_.from = from;
-    reader_.seek(0, reader_.sector_size());
+    if (reader_.position() > from) reader_.seek(0, reader_.sector_size());
     POWERCUT_TRY_STATUS(skip_to(from));
     while (reader_.position() < to) {
       const auto entry = reader_.next();
@@ -114,6 +114,11 @@ class Replayer {
 
   Status apply(const log::Entry& entry) {
     if (entry.is_mark() || entry.nr_sectors == 0) return {};
+    if (options_.filter && !options_.filter(entry)) return {};
+    if (entry.is_discard() && !options_.discards) {
+      ++totals_.skipped_discards;
+      return {};
+    }
     const ByteRange range = entry.device_range();
     if (range.end > size_bytes_) {
       return bad_input(
@@ -131,10 +136,6 @@ class Replayer {
   }
 
   Status discard(const log::Entry& entry, ByteRange range) {
-    if (!options_.discards) {
-      ++totals_.skipped_discards;
-      return {};
-    }
     ++totals_.discarded_entries;
     totals_.discarded_bytes += range.size();
     return queue_.add({entry.index, range, std::nullopt});

@@ -26,6 +26,8 @@ struct Totals {
 struct Options {
   // Discards become zeroes, however large; else they are left out.
   bool discards = true;
+  // Entries for which this is false are left out; nothing: none is.
+  std::function<bool(const log::Entry&)> filter = nullptr;
   // Threads that write; 0: as many as suit the machine.
   unsigned workers = 0;
   // The device is shared out among the threads in stripes of this many bytes, a power of two and a
@@ -40,7 +42,8 @@ struct Options {
   std::function<void(EntryIndex)> progress = nullptr;
 };
 
-// Applies the entries [from, to) to `device`, which holds the instant `from`. Errors (all name
+// Applies the entries [from, to) to `device`, which holds the instant `from`. The reader is used from
+// where it stands, or from the log's start if it stands behind `from`. Errors (all name
 // entry and offset): an entry that reaches past the device's end, a log that is not whole or has
 // fewer than `to` entries (kBadInput), failed I/O (kEnvironment). After an error in the log the
 // device holds the instant that the message names; after one in I/O, anything between `from` and

@@ -82,14 +82,41 @@ TEST(Replay, GoesOnFromAnInstant) {
 
 TEST(Replay, LeavesDiscardsOutIfAsked) {
   LogBuilder log;
-  log.write(0, "ABC").discard(1, 1);
+  log.write(0, "ABC").discard(1, 1).discard(3, 1);
   const auto file = log.file();
   MemoryDevice device(3 * kSector);
   const auto totals = replay_file(*file, 0, kToEnd, device, {.discards = false});
   ASSERT_TRUE(totals);
   EXPECT_EQ(sketch(device.content()), "ABC");
-  EXPECT_EQ(totals->skipped_discards, 1u);
+  EXPECT_EQ(totals->skipped_discards, 2u);
   EXPECT_EQ(totals->discarded_entries, 0u);
+}
+
+TEST(Replay, LeavesOutWhatTheFilterRefuses) {
+  LogBuilder log;
+  log.write(0, "AB").write(1, "C").discard(0, 1);
+  const auto file = log.file();
+  MemoryDevice device(2 * kSector);
+  const auto even = [](const log::Entry& entry) { return entry.index % 2 == 0; };
+  const auto totals = replay_file(*file, 0, kToEnd, device, {.filter = even});
+  ASSERT_TRUE(totals);
+  EXPECT_EQ(sketch(device.content()), ".B");
+  EXPECT_EQ(totals->written_entries, 1u);
+}
+
+TEST(Replay, UsesTheReaderFromWhereItStands) {
+  LogBuilder log;
+  log.write(0, "A").write(1, "B").write(2, "C");
+  const auto file = log.file();
+  MemoryDevice device(3 * kSector);
+  auto reader = log::Reader::open(*file);
+  ASSERT_TRUE(reader);
+  ASSERT_TRUE(replay(*reader, 1, 2, device));
+  EXPECT_EQ(sketch(device.content()), ".B.");
+  ASSERT_TRUE(replay(*reader, 2, 3, device));
+  EXPECT_EQ(sketch(device.content()), ".BC");
+  ASSERT_TRUE(replay(*reader, 0, 1, device));
+  EXPECT_EQ(sketch(device.content()), "ABC");
 }
 
 TEST(Replay, ReadsNoPayloadThatIsKnownToBeZeroes) {

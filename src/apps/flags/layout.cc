@@ -38,7 +38,7 @@ std::string usage_line(const Program& program, const Command& command) {
   }
   std::string line = program.root.name;
   if (&command != &program.root) line += " " + command.name;
-  if (command.run == nullptr && &command == &program.root)
+  if (!program.commands.empty() && &command == &program.root)
     return line + " COMMAND [OPTIONS] [ARGUMENTS]";
   if (std::ranges::any_of(command.flags,
                           [](const Flag& flag) { return !flag.required && !flag.hidden; }))
