@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -239,6 +241,9 @@ Status PosixFile::truncate(ByteCount size) {
 
 void PosixFile::preallocate(ByteRange range) {
   if (is_block_device_ || range.end > INT64_MAX) return;
+  // In memory there is nothing to lay out; it would only cost a second pass over every page.
+  struct statfs file_system {};
+  if (::fstatfs(fd_.get(), &file_system) == 0 && file_system.f_type == TMPFS_MAGIC) return;
   // A hint: where it fails (no support, no space) the later write says what is wrong.
   (void)::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.begin),
                     static_cast<off_t>(range.size()));
