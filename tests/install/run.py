@@ -19,7 +19,10 @@ WANTED = [
     "lib/libpowercut_log.a",
     "lib/cmake/powercut/powercutConfig.cmake",
     "share/man/man1/powercut.1",
+    "lib/nbdkit/plugins/nbdkit-logwrites-plugin.so",
+    "share/man/man1/nbdkit-logwrites-plugin.1",
     "share/man/man1/powercut-log.1",
+    "share/man/man1/powercut-record.1",
     "share/bash-completion/completions/powercut",
 ]
 # Internal to the programs, or of the tests.
