@@ -7,7 +7,8 @@ replay-log --log x.log --rep d.img --lim 2 --verb
 replay-log --log=x.log --end one --find
 replay-log --log x.log --find --next-fua --find-format plain
 replay-log --version | sed 's/[0-9.]*$/VERSION/'
-replay-log --help | head -n 3
+replay-log --help >help
+head -n 3 help
 # What is wrong.
 expect 1 replay-log
 expect 1 replay-log --find
