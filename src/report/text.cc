@@ -15,6 +15,7 @@ using findings::Outcome;
 
 constexpr std::size_t kOutputLinesShown = 12;
 constexpr std::size_t kBriefBytes = 80;
+constexpr std::size_t kMarkBytes = 40;
 
 std::string colored(std::string_view text, int code, const Style& style) {
   return style.color ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
@@ -80,14 +81,15 @@ std::string excerpt(const std::string& output) {
   return text;
 }
 
-std::string failure_place(const findings::StateResult& result, const Style& style) {
-  const std::string mark =
-      result.mark ? fmt::format(" (behind mark {})", printable(*result.mark)) : std::string();
-  return fmt::format("{} {}{}", red("FAIL", style), result.state, mark);
+std::string shortened(const std::string& text, std::size_t bytes) {
+  return text.size() <= bytes ? text : text.substr(0, bytes - 3) + "...";
 }
 
-std::string shortened(const std::string& text) {
-  return text.size() <= kBriefBytes ? text : text.substr(0, kBriefBytes - 3) + "...";
+std::string failure_place(const findings::StateResult& result, const Style& style) {
+  const std::string mark =
+      result.mark ? fmt::format(" (behind mark {})", shortened(printable(*result.mark), kMarkBytes))
+                  : std::string();
+  return fmt::format("{} {}{}", red("FAIL", style), result.state, mark);
 }
 
 std::string summary_end(const findings::Summary& summary, const Style& style) {
@@ -156,7 +158,7 @@ std::string brief_failure_text(const findings::StateResult& result, const Style&
   const auto last =
       std::find_if(lines.rbegin(), lines.rend(), [](auto line) { return !line.empty(); });
   const std::string said = last == lines.rend() ? verdict_text(result) : printable(*last);
-  return fmt::format("{}: {}\n", failure_place(result, style), shortened(said));
+  return fmt::format("{}: {}\n", failure_place(result, style), shortened(said, kBriefBytes));
 }
 
 std::string failure_text(const findings::StateResult& result, const Style& style) {

@@ -86,6 +86,13 @@ TEST(FailureText, BriefTakesTheLastLineOfTheOutput) {
             "FAIL entry:412 (behind mark ack 17): " + std::string(77, 'x') + "...\n");
 }
 
+TEST(FailureText, LongMarksAreCut) {
+  StateResult result = failure();
+  result.mark = std::string(500, 'm');
+  EXPECT_THAT(brief_failure_text(result, {}),
+              HasSubstr("(behind mark " + std::string(37, 'm') + "...): two"));
+}
+
 TEST(FailureText, NamesWhatWasKept) {
   StateResult result = failure();
   result.kept_image = "keep/entry-412.img";
