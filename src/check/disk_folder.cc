@@ -2,8 +2,6 @@
 #include "check/disk_folder.h"
 
 #include <fmt/format.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -15,14 +13,10 @@
 namespace powercut::check {
 namespace {
 
-Result<std::string> make_temporary_directory() {
+// A path with a blank in it would have to be quoted by every checker.
+std::string temporary_parent() {
   const char* parent = std::getenv("TMPDIR");
-  // A path with a blank in it would have to be quoted by every checker.
-  if (parent == nullptr || *parent != '/' || shell_quoted(parent) != parent) parent = "/tmp";
-  std::string path = fmt::format("{}/powercut-explore-XXXXXX", parent);
-  if (::mkdtemp(path.data()) == nullptr)
-    return os_error(fmt::format("cannot make a directory in '{}'", parent));
-  return path;
+  return parent == nullptr || *parent != '/' || shell_quoted(parent) != parent ? "/tmp" : parent;
 }
 
 Status make_directory(const std::string& path) {
@@ -38,7 +32,9 @@ void remove_directory(const std::string& path) {
   // touched.
   if (::rmdir((path + "/disks").c_str()) != 0 && errno != ENOENT) return;
   for (const auto& entry : std::filesystem::directory_iterator(path, ignored)) {
-    if (::rmdir((entry.path() / "mnt").c_str()) != 0 && errno != ENOENT) return;
+    const bool is_gone =
+        ::rmdir((entry.path() / "mnt").c_str()) == 0 || errno == ENOENT || errno == ENOTDIR;
+    if (!is_gone) return;
   }
   std::filesystem::remove_all(path, ignored);
 }
@@ -46,8 +42,10 @@ void remove_directory(const std::string& path) {
 }  // namespace
 
 Result<std::unique_ptr<DiskFolder>> DiskFolder::make() {
-  std::string directory = POWERCUT_TRY(make_temporary_directory());
-  const std::string disks = directory + "/disks";
+  const std::string parent = temporary_parent();
+  clean_up_behind_the_dead(parent);
+  OwnedDirectory directory = POWERCUT_TRY(make_owned_directory(parent));
+  const std::string disks = directory.path + "/disks";
   auto folder = [&]() -> Result<std::unique_ptr<serve::FuseFolder>> {
     POWERCUT_TRY_STATUS(make_directory(disks));
     serve::FuseMountOptions options;
@@ -55,13 +53,13 @@ Result<std::unique_ptr<DiskFolder>> DiskFolder::make() {
     return serve::FuseFolder::mount(disks, options);
   }();
   if (!folder) {
-    remove_directory(directory);
+    remove_directory(directory.path);
     return tl::unexpected(folder.error());
   }
   return std::unique_ptr<DiskFolder>(new DiskFolder(std::move(directory), *std::move(folder)));
 }
 
-DiskFolder::DiskFolder(std::string directory, std::unique_ptr<serve::FuseFolder> folder)
+DiskFolder::DiskFolder(OwnedDirectory directory, std::unique_ptr<serve::FuseFolder> folder)
     : directory_(std::move(directory)), folder_(std::move(folder)) {}
 
 DiskFolder::~DiskFolder() {
@@ -74,11 +72,12 @@ Result<std::string> DiskFolder::publish(const std::string& name,
 }
 
 void DiskFolder::withdraw(const std::string& name) {
+  release_file(fmt::format("{}/disks/{}", directory_.path, name));
   folder_->withdraw(name);
 }
 
 Result<std::string> DiskFolder::worker_directory(unsigned worker) {
-  std::string path = fmt::format("{}/{}", directory_, worker);
+  std::string path = fmt::format("{}/{}", directory_.path, worker);
   POWERCUT_TRY_STATUS(make_directory(path));
   return path;
 }
@@ -87,20 +86,8 @@ Status DiskFolder::close() {
   if (folder_ == nullptr) return {};
   Status status = folder_->unmount();
   folder_.reset();
-  remove_directory(directory_);
+  remove_directory(directory_.path);
   return status;
-}
-
-Result<bool> enter_private_mounts() {
-  if (::geteuid() != 0) return false;
-  if (::unshare(CLONE_NEWNS) != 0) {
-    if (errno == EPERM) return false;
-    return os_error("cannot get a mount namespace");
-  }
-  if (::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
-    return os_error("cannot keep mounts to this process");
-  }
-  return true;
 }
 
 }  // namespace powercut::check

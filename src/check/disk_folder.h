@@ -5,6 +5,7 @@
 #include <string>
 
 #include "block/device.h"
+#include "check/remains.h"
 
 namespace powercut::serve {
 class FuseFolder;
@@ -15,10 +16,12 @@ namespace powercut::check {
 // Devices as files for checkers, in a directory of its own that vanishes with it:
 //   DIRECTORY/disks/NAME   the devices (FUSE)
 //   DIRECTORY/WORKER/      what belongs to one worker's checks
+//   DIRECTORY/lock         held as long as this process lives
 // Thread-safe, but for close() and the destructor.
 class DiskFolder {
  public:
-  // In $TMPDIR, or /tmp. Its path needs no quotes in a shell.
+  // In $TMPDIR, or /tmp, where it first cleans up behind owners that were killed. Its path needs no
+  // quotes in a shell.
   [[nodiscard]] static Result<std::unique_ptr<DiskFolder>> make();
   ~DiskFolder();
   DiskFolder(const DiskFolder&) = delete;
@@ -28,7 +31,8 @@ class DiskFolder {
   // it is another file then, of which it has nothing in its caches.
   [[nodiscard]] Result<std::string> publish(const std::string& name,
                                             std::shared_ptr<BlockDevice> device);
-  // When it returns no request is in the device. Whoever still has the file open gets EIO.
+  // Takes away loop devices over the file and what is mounted from them. When it returns no request is in
+  // the device; whoever still has the file open gets EIO.
   void withdraw(const std::string& name);
 
   // Makes it if it is absent.
@@ -38,15 +42,10 @@ class DiskFolder {
   [[nodiscard]] Status close();
 
  private:
-  DiskFolder(std::string directory, std::unique_ptr<serve::FuseFolder> folder);
+  DiskFolder(OwnedDirectory directory, std::unique_ptr<serve::FuseFolder> folder);
 
-  const std::string directory_;
+  const OwnedDirectory directory_;
   std::unique_ptr<serve::FuseFolder> folder_;
 };
-
-// Where root may: gives this process (the calling thread and those that it starts from now on)
-// mounts of its own. What is mounted then is seen by nobody else, and is gone with the process,
-// even if it is killed. Mounts made outside are still seen. False where it is not allowed.
-[[nodiscard]] Result<bool> enter_private_mounts();
 
 }  // namespace powercut::check

@@ -20,6 +20,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 GOLDEN = HERE.parent / "golden"
 POWERCUT = ""
+PLACE = ""  # the explorations' TMPDIR
 IS_CI = os.environ.get("CI", "") not in ("", "false", "0")
 
 
@@ -40,20 +41,20 @@ def kernel_has(file_system):
 
 
 def traces():
-    """All that an exploration makes and has to take away again."""
-    mounts = [line for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if "powercut-explore" in line]
+    """All that an exploration of ours makes and has to take away again; others may be running."""
+    mounts = [line for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines() if PLACE in line]
     loops = [path.read_text().strip() for path in pathlib.Path("/sys/block").glob("loop*/loop/backing_file")]
     processes = []
     for path in pathlib.Path("/proc").glob("[0-9]*/environ"):
         try:
-            if b"POWERCUT_DISK=" in path.read_bytes():
+            if f"POWERCUT_DISK={PLACE}".encode() in path.read_bytes():
                 processes.append(path.parent.name)
         except OSError:
             pass
     return {
         "mounts": mounts,
-        "loops": [loop for loop in loops if "powercut-explore" in loop],
-        "directories": sorted(str(path) for path in pathlib.Path(tempfile.gettempdir()).glob("powercut-explore-*")),
+        "loops": [loop for loop in loops if PLACE in loop],
+        "directories": sorted(str(path) for path in pathlib.Path(PLACE).glob("powercut-*")),
         "processes": processes,
     }
 
@@ -80,7 +81,7 @@ def replay(log, entries, size):
 class ExploreTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.directory = tempfile.TemporaryDirectory(prefix="powercut-test-")
+        cls.directory = tempfile.TemporaryDirectory(prefix="golden-", dir=PLACE)
         cls.path = pathlib.Path(cls.directory.name)
         for name in ("ext4-512", "ext4-4096", "sqlite-wal", "xfs-512", "btrfs-discard-k612", "raw-512"):
             subprocess.run(["zstd", "-dqf", GOLDEN / f"{name}.log.zst", "-o", cls.path / f"{name}.log"], check=True)
@@ -295,28 +296,50 @@ class ExploreTest(unittest.TestCase):
                 self.assertGreater(summary["checked"], 0)
                 self.assertEqual(traces(), self.before)
 
-    def test_kill_leaves_no_mount_and_no_loop_device(self):
-        process = self.start(self.log("ext4-512"), "--mount", "ext4", "--at", "all", "--from", "mark:mounted", "--check", "sleep 1")
-        time.sleep(1.5)
+    # What one leaves that is killed, the next one takes away.
+    def test_the_next_one_cleans_up_behind_one_that_was_killed(self):
+        process = self.start(self.log("ext4-512"), "--mount", "ext4", "--at", "all", "--from", "mark:mounted",
+                             "--check", "setsid sleep 600 & sleep 600")
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and len(traces()["processes"]) < 3:
+            time.sleep(0.1)
         process.kill()
         process.communicate()
+        self.assertNotEqual(traces(), self.before)
+        self.explore(self.log("ext4-512"), "--at", "300", "--check", "true")
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and (traces()["mounts"] or traces()["loops"] or traces()["processes"]):
+        while time.monotonic() < deadline and traces() != self.before:
             time.sleep(0.1)
-        left = traces()
-        self.assertEqual((left["mounts"], left["loops"]), ([], []))
-        for path in set(left["directories"]) - set(self.before["directories"]):
-            subprocess.run(["rm", "-rf", "--one-file-system", path], check=True)
+        self.assertEqual(traces(), self.before)
+
+    # And it leaves alone what belongs to one that lives.
+    def test_two_at_once(self):
+        other = subprocess.Popen([POWERCUT, "explore", self.log("ext4-512"), "--mount", "ext4", "--at", "300,310,320,330", "--jobs", "1", "--check", "sleep 1"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(3):
+            self.explore(self.log("ext4-512"), "--at", "300", "--check", "true")
+        output, _ = other.communicate(timeout=60)
+        self.assertEqual(other.returncode, 0, output)
+
+    def test_what_a_checker_has_mounted_goes_with_it(self):
+        place = self.path / "place"
+        place.mkdir(exist_ok=True)
+        command = f"mount -o loop {{}} {shlex.quote(str(place))}"
+        summary = self.explore(self.log("ext4-512"), "--at", "mark", "--from", "mark:mounted", "--jobs", "1", "--check", command)
+        self.assertGreater(summary["checked"], 40)
+        self.assertFalse(os.path.ismount(place))
 
 
 def main():
-    global POWERCUT
-    POWERCUT = sys.argv.pop(1)
+    global POWERCUT, PLACE
+    POWERCUT = str(pathlib.Path(sys.argv.pop(1)).resolve())
     lacking = list(missing())
     if lacking:
         print(f"cannot run here, for want of {', '.join(lacking)}")
         raise SystemExit(1 if IS_CI else 77)
-    unittest.main()
+    with tempfile.TemporaryDirectory(prefix="powercut-place-") as PLACE:
+        os.environ["TMPDIR"] = PLACE
+        unittest.main()
 
 
 main()

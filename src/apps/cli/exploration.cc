@@ -200,7 +200,6 @@ Result<ExplorationOutcome> PreparedExploration::run() {
 
   const check::Interrupt interrupt = POWERCUT_TRY(check::Interrupt::make());
   const auto signals = POWERCUT_TRY(SignalInterrupt::make([&interrupt] { interrupt.raise(); }));
-  POWERCUT_TRY(check::enter_private_mounts());
 
   const Terminal terminal(exploration_.json == "-");
   terminal.print(report::run_text(plan.facts) + "\n");
