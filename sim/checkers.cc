@@ -181,31 +181,36 @@ class Matcher {
     for (std::size_t e = 0; e < history_.entries.size(); ++e)
       if (history_.entries[e].is(log::kFlagFlush)) entries.push_back(e);
     for (std::size_t r = 0; r < history_.requests.size(); ++r)
-      if (history_.requests[r].kind == Kind::kFlush && history_.requests[r].ok)
+      if (history_.requests[r].kind == Kind::kFlush &&
+          (history_.requests[r].ok || history_.requests[r].is_unknown))
         requests.push_back(r);
+    // Those that need an entry come first.
     std::sort(requests.begin(), requests.end(), [&](std::size_t a, std::size_t b) {
-      return history_.requests[a].submit.order < history_.requests[b].submit.order;
+      const SimRequest& first = history_.requests[a];
+      const SimRequest& second = history_.requests[b];
+      return std::pair(first.is_unknown, first.submit.order) <
+             std::pair(second.is_unknown, second.submit.order);
     });
-    // Augmenting paths (Kuhn): entries to requests.
-    std::vector<std::size_t> taken_by(requests.size(), Match::kNobody);
+    // Augmenting paths (Kuhn), from requests to entries: what has been matched stays so.
+    std::vector<std::size_t> taken_by(entries.size(), Match::kNobody);
     std::vector<bool> seen;
-    const std::function<bool(std::size_t)> place = [&](std::size_t e) {
-      for (std::size_t i = 0; i < requests.size(); ++i) {
-        if (seen[i] || !may_be(e, history_.requests[requests[i]])) continue;
+    const std::function<bool(std::size_t)> place = [&](std::size_t r) {
+      for (std::size_t i = 0; i < entries.size(); ++i) {
+        if (seen[i] || !may_be(entries[i], history_.requests[r])) continue;
         seen[i] = true;
         if (taken_by[i] == Match::kNobody || place(taken_by[i])) {
-          taken_by[i] = e;
+          taken_by[i] = r;
           return true;
         }
       }
       return false;
     };
-    for (const std::size_t e : entries) {
-      seen.assign(requests.size(), false);
-      (void)place(e);
+    for (const std::size_t r : requests) {
+      seen.assign(entries.size(), false);
+      (void)place(r);
     }
-    for (std::size_t i = 0; i < requests.size(); ++i)
-      if (taken_by[i] != Match::kNobody) assign(taken_by[i], requests[i]);
+    for (std::size_t i = 0; i < entries.size(); ++i)
+      if (taken_by[i] != Match::kNobody) assign(entries[i], taken_by[i]);
   }
 
   // Of the entries on either side of each entry, what decides where a flush may stand.
@@ -250,7 +255,7 @@ class Matcher {
       const bool has_entry = !match_.spans[r].is_empty();
       if (request.ok && wants_entry && !has_entry)
         add(match_.violations, describe(request) + " is not in the log");
-      if (!request.ok && has_entry)
+      if (!request.ok && !request.is_unknown && has_entry)
         add(match_.violations, describe(request) + " failed, and is in the log");
     }
   }

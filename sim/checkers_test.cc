@@ -110,6 +110,19 @@ TEST_F(Canary, EntriesThatAreMissing) {
   }
 }
 
+TEST_F(Canary, WhatWasNeverAnsweredMayBeThereOrNot) {
+  for (std::size_t e = 0; e < history_.entries.size(); e += 5) {
+    const std::size_t r = match_.request_of[e];
+    if (match_.spans[r].first != match_.spans[r].last) continue;
+    History unknown = history_;
+    unknown.requests[r].ok = false;
+    unknown.requests[r].is_unknown = true;
+    EXPECT_THAT(match(unknown).violations, IsEmpty()) << describe(history_.entries[e], e);
+    unknown.entries.erase(unknown.entries.begin() + static_cast<std::ptrdiff_t>(e));
+    EXPECT_THAT(match(unknown).violations, IsEmpty()) << describe(history_.entries[e], e);
+  }
+}
+
 TEST_F(Canary, EntriesThatNobodyAskedFor) {
   History wrong = history_;
   wrong.entries.push_back(wrong.entries.back());

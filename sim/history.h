@@ -39,6 +39,8 @@ struct SimRequest {
   std::vector<DeviceCall> device_calls;
   Stamp complete = {};
   bool ok = false;
+  // No answer ever came: it may have been done and recorded, or not.
+  bool is_unknown = false;
 
   // Of the call for this range; zero if there was none.
   [[nodiscard]] DeviceCall device_call(ByteRange of) const {
