@@ -132,6 +132,7 @@ ByteRange RecordingDevice::aligned(ByteRange range) const {
 
 Status RecordingDevice::read(ByteOffset offset, MutableBytes buffer) {
   POWERCUT_TRY_STATUS(check_request(*this, offset, buffer.size()));
+  if (buffer.empty()) return {};
   const ByteRange wanted = {offset, offset + buffer.size()};
   if (is_aligned(wanted.begin | wanted.end, file_->alignment())) return file_->read(offset, buffer);
   const ByteRange outer = aligned(wanted);
