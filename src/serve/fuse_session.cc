@@ -72,7 +72,8 @@ Status check_environment() {
         "/dev/fuse)");
   }
   if (::access("/dev/fuse", R_OK | W_OK) != 0) {
-    return os_error("FUSE is not available: this user may not open /dev/fuse (usually of mode 666)");
+    return os_error(
+        "FUSE is not available: this user may not open /dev/fuse (usually of mode 666)");
   }
   if (::geteuid() != 0 && !is_in_path("fusermount3")) {
     return environment_error(
