@@ -152,12 +152,16 @@ TEST_F(Canary, PayloadsThatAreWrong) {
 }
 
 TEST_F(Canary, ReadsThatAreWrong) {
+  int tried = 0;
   for (std::size_t r = 0; r < history_.requests.size(); ++r) {
-    if (history_.requests[r].kind != Kind::kRead) continue;
+    // Of a short read each byte may by chance be what a write in flight was about to leave there.
+    if (history_.requests[r].kind != Kind::kRead || history_.requests[r].data.size() < 64) continue;
     History wrong = history_;
-    wrong.requests[r].data.back() ^= std::byte{1};
+    for (std::byte& byte : wrong.requests[r].data) byte ^= std::byte{1};
     EXPECT_THAT(check_reads(wrong, match_), Not(IsEmpty()));
+    ++tried;
   }
+  EXPECT_GT(tried, 0);
 }
 
 TEST_F(Canary, ReadsThatComeTooLate) {

@@ -11,9 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -53,8 +55,18 @@ ProcessStat stat_of(pid_t pid) {
   return stat;
 }
 
+// A process in the middle of execve(2) shows no environment for a moment.
+std::string environment_of(pid_t pid) {
+  std::string environment;
+  for (int tries = 0; tries < 20 && environment.empty(); ++tries) {
+    if (tries > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    environment = read_small_file(fmt::format("/proc/{}/environ", pid));
+  }
+  return environment;
+}
+
 bool has_variable(pid_t pid, const std::string& variable) {
-  const std::string environment = '\0' + read_small_file(fmt::format("/proc/{}/environ", pid));
+  const std::string environment = '\0' + environment_of(pid);
   return environment.find('\0' + variable + '\0') != std::string::npos;
 }
 
