@@ -27,14 +27,17 @@ class TestCommandTest(unittest.TestCase):
         self.directory = tempfile.TemporaryDirectory(prefix="powercut-test-")
         self.path = pathlib.Path(self.directory.name)
         self.addCleanup(self.directory.cleanup)
-        self.mounts = pathlib.Path("/proc/self/mountinfo").read_text()
         self.findings = self.path / "findings.jsonl"
 
     def tearDown(self):
-        self.assertEqual(pathlib.Path("/proc/self/mountinfo").read_text(), self.mounts)
+        # Others may be at work.
+        mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+        self.assertEqual([line for line in mounts if str(self.path) in line], [])
+        loops = [path.read_text() for path in pathlib.Path("/sys/block").glob("loop*/loop/backing_file")]
+        self.assertEqual([loop for loop in loops if str(self.path) in loop], [])
 
     def start(self, *words):
-        environment = {**os.environ, "TMPDIR": str(self.path), "PATH": f"{pathlib.Path(POWERCUT).parent}:{os.environ['PATH']}"}
+        environment = {**os.environ, "TMPDIR": str(self.path), "POWERCUT_RUNTIME_DIR": str(self.path / "run"), "PATH": f"{pathlib.Path(POWERCUT).parent}:{os.environ['PATH']}"}
         return subprocess.Popen([POWERCUT, "test", *map(str, words)], env=environment, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
 
