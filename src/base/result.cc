@@ -19,12 +19,14 @@ Unexpected environment_error(std::string message, int os_errno) {
   return Unexpected(Error{ErrorKind::kEnvironment, os_errno, std::move(message)});
 }
 
-Unexpected os_error(std::string_view what, int os_errno) {
-  // strerrordesc_np is thread-safe, as strerror is not.
+std::string describe_errno(int os_errno) {
+  // Thread-safe, as strerror is not; but it does not know every number.
   const char* description = strerrordesc_np(os_errno);
-  return environment_error(
-      fmt::format("{}: {}", what, description != nullptr ? description : "unknown error"),
-      os_errno);
+  return description != nullptr ? description : fmt::format("unknown error {}", os_errno);
+}
+
+Unexpected os_error(std::string_view what, int os_errno) {
+  return environment_error(fmt::format("{}: {}", what, describe_errno(os_errno)), os_errno);
 }
 
 Unexpected os_error(std::string_view what) {

@@ -40,7 +40,9 @@ using Unexpected = tl::unexpected<Error>;
 [[nodiscard]] Unexpected usage_error(std::string message);
 [[nodiscard]] Unexpected bad_input(std::string message);
 [[nodiscard]] Unexpected environment_error(std::string message, int os_errno = 0);
-// "`what`: <strerror(os_errno)>"
+// What strerror says; from any thread, and of any number.
+[[nodiscard]] std::string describe_errno(int os_errno);
+// "`what`: <describe_errno(os_errno)>"
 [[nodiscard]] Unexpected os_error(std::string_view what, int os_errno);
 // As os_error, with the current errno.
 [[nodiscard]] Unexpected os_error(std::string_view what);

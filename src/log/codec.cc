@@ -63,7 +63,8 @@ void load_super_block_extension(ConstBytes sector, SuperBlock& super_block) {
       disk.initial_content <= static_cast<std::uint8_t>(InitialContent::kImage)
           ? static_cast<InitialContent>(disk.initial_content)
           : InitialContent::kUnknown;
-  extension.origin_path.assign(disk.origin_path, strnlen(disk.origin_path, kOriginPathSize));
+  // The last byte is its terminator's.
+  extension.origin_path.assign(disk.origin_path, strnlen(disk.origin_path, kOriginPathSize - 1));
   extension.stopped_at_entry = disk.stopped_at_entry;
   extension.stopped_errno = disk.stopped_errno;
   super_block.extension = std::move(extension);

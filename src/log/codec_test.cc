@@ -69,6 +69,22 @@ TEST(Codec, SuperBlockRoundTrip) {
   }
 }
 
+TEST(Codec, APathWithoutItsZeroIsCut) {
+  SuperBlock super_block;
+  super_block.extension.emplace();
+  super_block.extension->origin_path = std::string(kOriginPathSize - 1, 'p');
+  std::vector<std::byte> sector(512);
+  encode_super_block(super_block, sector);
+  const std::size_t end = 512 - sizeof(SuperBlockExtensionDisk) +
+                          offsetof(SuperBlockExtensionDisk, origin_path) + kOriginPathSize;
+  sector[end - 1] = std::byte{'x'};
+  const Le64 hash = payload_hash(ConstBytes(sector).first(512 - sizeof(Le64)));
+  std::memcpy(sector.data() + 512 - sizeof hash, &hash, sizeof hash);
+  const auto decoded = decode_super_block(sector);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->extension, super_block.extension);
+}
+
 TEST(Codec, EntryRoundTrip) {
   const Entry entry = some_write();
   const auto decoded = decode_entry(encoded(entry), 9, 4096);

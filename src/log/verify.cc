@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <map>
 
 #include "log/codec.h"
@@ -67,7 +66,7 @@ class Verifier {
       find(Finding::Kind::kStopped, Finding::Severity::kError, nullptr,
            "recording stopped in front of entry {}, and the device went on: {}",
            super_block.extension->stopped_at_entry,
-           strerrordesc_np(static_cast<int>(super_block.extension->stopped_errno)));
+           describe_errno(static_cast<int>(super_block.extension->stopped_errno)));
     }
   }
 

@@ -90,6 +90,14 @@ TEST(Verify, AFullLogIsToldFromAKilledOne) {
   EXPECT_TRUE(report_of(MemoryFile("killed", killed)).is_whole());
 }
 
+TEST(Verify, TheReasonForStoppingMayBeAnyNumber) {
+  for (const std::uint32_t os_errno : {std::uint32_t{ENOSPC}, 0x7fffffffu, 0xffffffffu}) {
+    SuperBlockExtension extension = test_extension(8 * 512);
+    extension.stopped_errno = os_errno;
+    EXPECT_THAT(names(report_of(*LogBuilder(512, extension).file())), Contains("stopped"));
+  }
+}
+
 TEST(Verify, FindingsAreBoundedButCounted) {
   LogBuilder log(512, test_extension(512));
   for (int i = 0; i < 100; ++i) log.write(1, "A");

@@ -185,7 +185,7 @@ Status FuseSession::take_down(milliseconds patience) {
   const int detach_error = detach_mount(path_, true);
   const std::string message = fmt::format(
       "'{}' was still in use{}{} and has been cut off: {}", path_, users.empty() ? "" : " by ",
-      users, detach_error == 0 ? "its users now get errors" : strerrordesc_np(detach_error));
+      users, detach_error == 0 ? "its users now get errors" : describe_errno(detach_error));
   if (options_.notice) options_.notice(message);
   return environment_error(message, error);
 }

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the inputs with which the fuzzers begin: make_corpus fuzz/corpus
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "base/check.h"
+#include "log/codec.h"
+#include "log/reader.h"
+#include "support/golden.h"
+#include "support/log_builder.h"
+
+namespace powercut {
+namespace {
+
+using test::LogBuilder;
+
+class Corpus {
+ public:
+  explicit Corpus(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  void put(const std::string& target, const std::string& name, ConstBytes content) const {
+    std::filesystem::create_directories(folder_ / target);
+    std::ofstream out(folder_ / target / name, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(content.data()),
+              static_cast<std::streamsize>(content.size()));
+    POWERCUT_CHECK(out.good());
+  }
+  void put(const std::string& target, const std::string& name, const std::string& text) const {
+    put(target, name, ConstBytes(reinterpret_cast<const std::byte*>(text.data()), text.size()));
+  }
+  // Also as one whose hashes are made right, and each of its first sectors for the codec.
+  void put_log(const std::string& name, std::vector<std::byte> log) const {
+    put("log", name, log);
+    const auto super_block = log::decode_super_block(log);
+    if (!super_block) return;
+    put_sectors(name, log, super_block->sector_size);
+    log[28] = std::byte{1};
+    put("log", name + "-fixed", log);
+  }
+
+ private:
+  void put_sectors(const std::string& name, ConstBytes log, std::size_t sector_size) const {
+    if (sector_size > 4096) return;
+    unsigned choice = 0;
+    while ((std::size_t{32} << choice) < sector_size) ++choice;
+    for (std::size_t i = 0; i < 4 && (i + 1) * sector_size <= log.size(); ++i) {
+      const unsigned structure = i == 0 ? 16 : 0;
+      std::vector<std::byte> input = {static_cast<std::byte>(choice | 8 | structure)};
+      const ConstBytes sector = log.subspan(i * sector_size, sector_size);
+      input.insert(input.end(), sector.begin(), sector.end());
+      put("codec", name + "-" + std::to_string(i), input);
+    }
+  }
+  const std::filesystem::path folder_;
+};
+
+LogBuilder& fill(LogBuilder& builder) {
+  return builder.write(0, "A").fua(1, "B").flush().zeroes(4, 2).discard(2, 2).mark("m").write(3,
+                                                                                              "CD");
+}
+
+// The first entries of it, without the large ones.
+std::vector<std::byte> cut_down(const test::GoldenLog& golden) {
+  constexpr std::size_t kEntries = 8;
+  const auto file = golden.unpack();
+  auto reader = log::Reader::open(*file);
+  POWERCUT_CHECK(reader);
+  LogBuilder builder(reader->sector_size());
+  while (builder.nr_entries() < kEntries) {
+    const auto entry = reader->next();
+    if (!entry) break;
+    if (entry->payload_bytes() > std::max<ByteCount>(kKiB, entry->sector_size)) continue;
+    std::vector<std::byte> payload(entry->payload_bytes());
+    POWERCUT_CHECK(reader->read_payload(*entry, 0, payload));
+    builder.entry(*entry, payload);
+  }
+  return builder.bytes();
+}
+
+void make_logs(const Corpus& corpus) {
+  for (const std::uint32_t sector_size : {32u, 512u, 4096u}) {
+    LogBuilder builder(sector_size);
+    const std::string name = "plain-" + std::to_string(sector_size);
+    corpus.put_log(name, fill(builder).bytes());
+    if (sector_size == 4096) break;
+    corpus.put_log(name + "-stale", builder.count(2).bytes());
+    corpus.put_log(name + "-over", builder.count(99).bytes());
+    auto torn = builder.bytes();
+    torn.resize(torn.size() - 7);
+    corpus.put_log(name + "-torn", torn);
+  }
+  LogBuilder extended(512, test::test_extension(1 * kMiB));
+  corpus.put_log("extended", fill(extended).bytes());
+  corpus.put_log("extended-stale", extended.count(2).bytes());
+  corpus.put_log("empty", LogBuilder().bytes());
+  for (const auto& golden : test::golden_logs())
+    corpus.put_log("golden-" + golden.name, cut_down(golden));
+}
+
+void make_lines(const Corpus& corpus) {
+  corpus.put("control", "mark", std::string("mark a mark\nstatus\nflush\n"));
+  corpus.put("control", "utf8", std::string("mark \xc3\xa4\xe2\x82\xac\nmark \xff\xfe\n"));
+  corpus.put("control", "empty", std::string("\n\n"));
+  corpus.put("control", "wrong", std::string("marks\nmark\nmark \nstatus x\nflush \nquit\n"));
+  corpus.put("control", "zero", std::string("mark a\0b\n", 9));
+  corpus.put("control", "long",
+             "mark " + std::string(400, 'x') + "\nmark " + std::string(383, 'y'));
+}
+
+}  // namespace
+}  // namespace powercut
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "make_corpus FOLDER\n");
+    return 2;
+  }
+  try {
+    const powercut::Corpus corpus(argv[1]);
+    powercut::make_logs(corpus);
+    powercut::make_lines(corpus);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
