@@ -14,4 +14,9 @@ Status read_exactly(const File& file, ByteOffset offset, MutableBytes buffer) {
   return {};
 }
 
+Result<bool> File::is_hole(ByteRange range) const {
+  const auto data = POWERCUT_TRY(next_data(range.begin));
+  return !data || data->begin >= range.end;
+}
+
 }  // namespace powercut

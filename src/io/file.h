@@ -61,6 +61,10 @@ class File {
   // The first range at or behind `offset` that may hold anything but zeroes (SEEK_DATA, SEEK_HOLE);
   // nothing if only a hole is left. Files without holes give all that is left.
   [[nodiscard]] virtual Result<std::optional<ByteRange>> next_data(ByteOffset offset) const = 0;
+
+  // Whether the range, which lies in the file, is known to hold nothing but zeroes. Cheaper than
+  // next_data, which may have to look for the end of a large extent.
+  [[nodiscard]] virtual Result<bool> is_hole(ByteRange range) const;
 };
 
 // Reads exactly buffer.size() bytes; a file that ends before that is kBadInput.

@@ -112,6 +112,10 @@ TEST(PosixFile, HolesAreFound) {
   ASSERT_TRUE((*file)->truncate(4 * kMiB));
   EXPECT_EQ(*(*file)->next_data(0), (ByteRange{kMiB, kMiB + 4096}));
   EXPECT_EQ(*(*file)->next_data(2 * kMiB), std::nullopt);
+  EXPECT_TRUE(*(*file)->is_hole({0, kMiB}));
+  EXPECT_FALSE(*(*file)->is_hole({0, kMiB + 1}));
+  EXPECT_FALSE(*(*file)->is_hole({kMiB + 4095, kMiB + 8192}));
+  EXPECT_TRUE(*(*file)->is_hole({kMiB + 4096, kMiB + 8192}));
 }
 
 TEST(PosixFile, OpenErrorNamesTheFile) {

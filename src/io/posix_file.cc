@@ -261,4 +261,12 @@ Result<std::optional<ByteRange>> PosixFile::next_data(ByteOffset offset) const {
   return ByteRange{static_cast<ByteOffset>(data), static_cast<ByteOffset>(hole)};
 }
 
+Result<bool> PosixFile::is_hole(ByteRange range) const {
+  if (is_block_device_) return false;
+  const off_t data = ::lseek(fd_.get(), static_cast<off_t>(range.begin), SEEK_DATA);
+  if (data < 0 && errno == ENXIO) return true;
+  if (data < 0) return os_error(where("seek data in", range.begin));
+  return static_cast<ByteOffset>(data) >= range.end;
+}
+
 }  // namespace powercut

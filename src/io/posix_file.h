@@ -37,6 +37,7 @@ class PosixFile final : public File {
   [[nodiscard]] Status truncate(ByteCount size) override;
   void preallocate(ByteRange range) override;
   [[nodiscard]] Result<std::optional<ByteRange>> next_data(ByteOffset offset) const override;
+  [[nodiscard]] Result<bool> is_hole(ByteRange range) const override;
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] bool is_block_device() const { return is_block_device_; }

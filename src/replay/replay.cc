@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One thread reads the headers, jumping over the payloads, and cuts what they do into pieces; the
 // threads of a WorkQueue copy the payloads from the log's file to the device. Memory is bounded by
-// the queue's length. Holes of the log's file, where recorders leave zeroes, are not read.
+// the queue's length. Large payloads that are holes of the log's file, as recorders leave them for
+// zeroes, are not read.
 #include "replay/replay.h"
 
 #include <fmt/format.h>
@@ -18,39 +19,15 @@ namespace {
 constexpr unsigned kMinWorkers = 2;
 constexpr unsigned kMaxWorkers = 8;
 constexpr std::uint64_t kProgressInterval = 64;  // entries
+// Whether a payload is a hole is asked for payloads from this size on: below, copying costs no more.
+constexpr ByteCount kWorthAsking = 64 * kKiB;
+// A hole begins and ends on a multiple of the file system's block; this suits all of them.
+constexpr ByteCount kHoleAlignment = 64 * kKiB;
 
 unsigned worker_count(const Options& options) {
   if (options.workers > 0) return options.workers;
   return std::clamp(std::thread::hardware_concurrency(), kMinWorkers, kMaxWorkers);
 }
-
-// Where a file holds data. Remembers the last extent, so that a file without holes is asked once.
-class DataMap {
- public:
-  explicit DataMap(const File& file) : file_(file) {}
-
-  struct Run {
-    ByteOffset begin;
-    ByteOffset end;
-    bool is_data;
-    [[nodiscard]] ByteCount size() const { return end - begin; }
-  };
-  // The run that begins at range.begin and ends at range.end at the latest. A hole is never
-  // remembered: in a log that is being written it may be filled the next moment.
-  Result<Run> run(ByteRange range) {
-    if (range.begin < extent_.begin || range.begin >= extent_.end) {
-      const auto extent = POWERCUT_TRY(file_.next_data(range.begin));
-      if (!extent || extent->begin >= range.end) return Run{range.begin, range.end, false};
-      extent_ = *extent;
-      if (extent_.begin > range.begin) return Run{range.begin, extent_.begin, false};
-    }
-    return Run{range.begin, std::min(range.end, extent_.end), true};
-  }
-
- private:
-  const File& file_;
-  ByteRange extent_;
-};
 
 class Replayer {
  public:
@@ -60,7 +37,6 @@ class Replayer {
         options_(options),
         size_bytes_(
             std::min(device.size_bytes(), options.size_bytes.value_or(device.size_bytes()))),
-        data_map_(reader.file()),
         queue_(reader.file(), device, worker_count(options), options.stripe_size) {}
 
   Result<Totals> run(EntryIndex from, EntryIndex to) {
@@ -141,29 +117,36 @@ class Replayer {
     return queue_.add({entry.index, range, std::nullopt});
   }
 
+  // A payload that is a hole but for its ends becomes a hole but for its ends.
   Status write(const log::Entry& entry, ByteRange range) {
     const ByteOffset payload = entry.payload_offset();
-    for (ByteCount done = 0; done < range.size();) {
-      const auto run = POWERCUT_TRY(run_in_payload({payload + done, entry.end_offset()}));
-      const ByteRange part = {range.begin + done, range.begin + done + run.size()};
-      POWERCUT_TRY_STATUS(queue_.add(
-          {entry.index, part, run.is_data ? std::optional(payload + done) : std::nullopt}));
-      done += run.size();
-    }
-    return {};
+    const ByteRange hole = POWERCUT_TRY(hole_in_payload(entry));
+    const ByteRange zeroes = {range.begin + (hole.begin - payload),
+                              range.begin + (hole.end - payload)};
+    POWERCUT_TRY_STATUS(copy(entry, payload, {range.begin, zeroes.begin}));
+    if (zeroes.size() > 0) POWERCUT_TRY_STATUS(queue_.add({entry.index, zeroes, std::nullopt}));
+    return copy(entry, hole.end, {zeroes.end, range.end});
   }
 
-  // The run at the beginning of `rest`, so cut that the device takes it; in doubt it counts as
-  // data.
-  Result<DataMap::Run> run_in_payload(ByteRange rest) {
-    DataMap::Run run = POWERCUT_TRY(data_map_.run(rest));
-    if (run.end == rest.end) return run;
-    const ByteCount size = run.end - rest.begin;
-    const ByteCount aligned_down = align_down(size, queue_.alignment());
-    if (!run.is_data && aligned_down > 0)
-      return DataMap::Run{rest.begin, rest.begin + aligned_down, false};
-    const ByteCount aligned_up = std::min(align_up(size, queue_.alignment()), rest.size());
-    return DataMap::Run{rest.begin, rest.begin + aligned_up, true};
+  Status copy(const log::Entry& entry, ByteOffset log_offset, ByteRange range) {
+    if (range.size() == 0) return {};
+    return queue_.add({entry.index, range, log_offset});
+  }
+
+  // As recorders leave one for zeroes; empty, at the payload's end, if there is none. So cut that the
+  // device takes the three parts.
+  Result<ByteRange> hole_in_payload(const log::Entry& entry) {
+    const ByteRange none = {entry.end_offset(), entry.end_offset()};
+    // A log of ours says of each entry whether it is zeroes.
+    if (entry.extension || entry.payload_bytes() < kWorthAsking) return none;
+    const ByteOffset payload = entry.payload_offset();
+    const ByteOffset begin = align_up(payload, kHoleAlignment);
+    const ByteOffset end = align_down(entry.end_offset(), kHoleAlignment);
+    if (begin >= end || !POWERCUT_TRY(reader_.file().is_hole({begin, end}))) return none;
+    const std::uint32_t alignment = queue_.alignment();
+    const ByteRange hole = {payload + align_up(begin - payload, alignment),
+                            payload + align_down(end - payload, alignment)};
+    return hole.begin < hole.end ? hole : none;
   }
 
   log::Reader& reader_;
@@ -171,7 +154,6 @@ class Replayer {
   const Options& options_;
   const ByteCount size_bytes_;
   Totals totals_;
-  DataMap data_map_;
   WorkQueue queue_;
 };
 
