@@ -27,6 +27,7 @@ class BufferMover final : public Mover {
       : log_(log), device_(device), buffer_(kBufferSize) {}
 
   std::uint32_t alignment() const override { return device_.alignment(); }
+  bool is_serial() const override { return false; }
 
   Status copy(ByteOffset from, ByteOffset to, ByteCount length) override {
     while (length > 0) {
@@ -57,6 +58,8 @@ class FileMover final : public Mover {
   FileMover(const PosixFile& log, PosixFile& device) : log_(log), device_(device) { open_pipe(); }
 
   std::uint32_t alignment() const override { return 1; }
+  // File systems lock a regular file while it is written through the page cache.
+  bool is_serial() const override { return !device_.is_block_device(); }
 
   Status copy(ByteOffset from, ByteOffset to, ByteCount length) override {
     while (length > 0) {

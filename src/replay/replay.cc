@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One thread reads the headers, jumping over the payloads, and cuts what they do into pieces; the
-// threads of a WorkQueue copy the payloads from the log's file to the device. Memory is bounded by
+// The caller's thread reads the headers, jumping over the payloads, and cuts what they do into pieces; a
+// WorkQueue copies the payloads from the log's file to the device. Memory is bounded by
 // the queue's length. Large payloads that are holes of the log's file, as recorders leave them for
 // zeroes, are not read.
 #include "replay/replay.h"
@@ -9,25 +9,17 @@
 
 #include <algorithm>
 #include <optional>
-#include <thread>
 
 #include "replay/work_queue.h"
 
 namespace powercut::replay {
 namespace {
 
-constexpr unsigned kMinWorkers = 2;
-constexpr unsigned kMaxWorkers = 8;
 constexpr std::uint64_t kProgressInterval = 64;  // entries
 // Whether a payload is a hole is asked for payloads from this size on: below, copying costs no more.
 constexpr ByteCount kWorthAsking = 64 * kKiB;
 // A hole begins and ends on a multiple of the file system's block; this suits all of them.
 constexpr ByteCount kHoleAlignment = 64 * kKiB;
-
-unsigned worker_count(const Options& options) {
-  if (options.workers > 0) return options.workers;
-  return std::clamp(std::thread::hardware_concurrency(), kMinWorkers, kMaxWorkers);
-}
 
 class Replayer {
  public:
@@ -37,7 +29,7 @@ class Replayer {
         options_(options),
         size_bytes_(
             std::min(device.size_bytes(), options.size_bytes.value_or(device.size_bytes()))),
-        queue_(reader.file(), device, worker_count(options), options.stripe_size) {}
+        queue_(reader.file(), device, options.workers, options.stripe_size) {}
 
   Result<Totals> run(EntryIndex from, EntryIndex to) {
     if (queue_.alignment() > reader_.sector_size()) {

@@ -28,7 +28,7 @@ struct Options {
   bool discards = true;
   // Entries for which this is false are left out; nothing: none is.
   std::function<bool(const log::Entry&)> filter = nullptr;
-  // Threads that write; 0: as many as suit the machine.
+  // Threads that write; 0: as many as suit the device and the machine.
   unsigned workers = 0;
   // The device is shared out among the threads in stripes of this many bytes, a power of two and a
   // multiple of the device's alignment. Large, so that few entries are cut; small beside what one

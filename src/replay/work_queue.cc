@@ -14,16 +14,24 @@ namespace {
 constexpr std::size_t kBatchPieces = 64;
 constexpr ByteCount kBatchBytes = 1 * kMiB;
 constexpr std::size_t kMaxBatchesPerWorker = 8;
+constexpr unsigned kMinWorkers = 2;  // one may wait for the device while the other reads the log
+constexpr unsigned kMaxWorkers = 8;
 // Zeroing so many stripes in one go is worth waiting for everything that is under way: stripe by
 // stripe a discard of a large device would be thousands of calls.
 constexpr ByteCount kLargeZeroesStripes = 16;
+
+unsigned suitable_workers(const Mover& mover) {
+  if (mover.is_serial()) return 1;
+  return std::clamp(std::thread::hardware_concurrency(), kMinWorkers, kMaxWorkers);
+}
 
 }  // namespace
 
 WorkQueue::WorkQueue(const File& log, BlockDevice& device, unsigned workers, ByteCount stripe_size)
     : device_(device), stripe_size_(stripe_size), mover_(make_mover(log, device)) {
   POWERCUT_CHECK(is_power_of_two(stripe_size));
-  if (workers <= 1) return;
+  if (workers == 0) workers = suitable_workers(*mover_);
+  if (workers == 1) return;
   for (unsigned i = 0; i < workers; ++i) {
     auto& worker = *workers_.emplace_back(std::make_unique<Worker>());
     worker.mover = make_mover(log, device);

@@ -131,8 +131,7 @@ struct Destination {
   bool is_temporary = false;
 };
 
-Status check_existing(const std::string& path, BlockDevice& device, ByteCount size_bytes,
-                      const log::Reader& reader, EntryIndex from) {
+Status check_size(const std::string& path, const BlockDevice& device, ByteCount size_bytes) {
   if (device.size_bytes() < size_bytes) {
     return bad_input(
         fmt::format("'{}' has {} bytes, but the recorded device {}: use a larger DEST, or one that "
@@ -143,15 +142,17 @@ Status check_existing(const std::string& path, BlockDevice& device, ByteCount si
     note("'{}' has {} bytes; those behind the {} of the recorded device are left as they are", path,
          device.size_bytes(), size_bytes);
   }
-  const auto& extension = reader.super_block().extension;
-  if (from == 0 && extension && extension->initial_content == log::InitialContent::kZero &&
-      POWERCUT_TRY(device.next_data(0)).has_value()) {
-    note(
-        "the recorded device was empty at first, '{}' may not be: what the log does not write "
-        "keeps its content",
-        path);
-  }
   return {};
+}
+
+void note_content(const std::string& path, const log::Reader& reader) {
+  const auto& extension = reader.super_block().extension;
+  if (!extension || extension->initial_content != log::InitialContent::kZero) return;
+  note(
+      "the recorded device was empty at first, '{}' may not be: what the log does not write keeps "
+      "its "
+      "content",
+      path);
 }
 
 class DestinationOpener {
@@ -167,7 +168,11 @@ class DestinationOpener {
   Result<Destination> open() {
     if (!arguments_.given("DEST")) return open_temporary();
     const std::string& path = arguments_.text("DEST");
-    if (NbdDevice::is_uri(path)) return existing(path, POWERCUT_TRY(NbdDevice::open(path)));
+    if (NbdDevice::is_uri(path)) {
+      auto device = POWERCUT_TRY(NbdDevice::open(path));
+      const bool is_empty = !POWERCUT_TRY(device->next_data(0));
+      return existing(path, std::move(device), is_empty);
+    }
     auto file = PosixFile::open(path, {.writable = true});
     if (!file && file.error().os_errno == ENOENT) return create(path);
     if (!file) return Unexpected(std::move(file).error());
@@ -176,16 +181,20 @@ class DestinationOpener {
     }
     POWERCUT_TRY_STATUS(lock_for_writing(**file));
     POWERCUT_TRY_STATUS(check_not_claimed(**file));
-    return existing(path, POWERCUT_TRY(as_device(std::move(*file))));
+    const ByteCount file_size = POWERCUT_TRY((*file)->size());
+    const bool is_empty = POWERCUT_TRY((*file)->is_hole({0, file_size}));
+    return existing(path, POWERCUT_TRY(as_device(std::move(*file))), is_empty);
   }
 
  private:
-  Result<Destination> existing(const std::string& path, std::unique_ptr<BlockDevice> device) {
+  Result<Destination> existing(const std::string& path, std::unique_ptr<BlockDevice> device,
+                               bool is_empty) {
     // The device to compare with is the recorded one, if it can be.
     const bool fits = compared_size_ && *compared_size_ <= device->size_bytes();
     const ByteCount size_bytes = POWERCUT_TRY(
         device_size(arguments_, reader_, range_.to, fits ? *compared_size_ : device->size_bytes()));
-    POWERCUT_TRY_STATUS(check_existing(path, *device, size_bytes, reader_, range_.from));
+    POWERCUT_TRY_STATUS(check_size(path, *device, size_bytes));
+    if (range_.from == 0 && !is_empty) note_content(path, reader_);
     return Destination{std::move(device), size_bytes, path, false};
   }
 
@@ -433,7 +442,8 @@ std::vector<flags::Flag> replay_flags() {
        .value_name = "N",
        .help = "Threads that write.",
        .kind = Kind::kInteger,
-       .default_text = "as many as there are processors, from 2 to 8",
+       .default_text = "1 where DEST is a file, which takes one write at a time; else as many "
+                       "as there are processors, from 2 to 8",
        .range = {.least = 1, .greatest = 256}},
       {.name = "json", .help = "What was done as one JSON object.", .kind = Kind::kBool}};
 }
@@ -449,8 +459,9 @@ const flags::Command& replay_command() {
            "there, with nothing lost. A DEST that does not exist is made at the device's size. An "
            "existing one is written over; it must not be smaller, and what the log does not write "
            "keeps its content.",
-           "Payloads are copied by several threads, from file to file without a detour through "
-           "the program where the system allows it. Zeroes, and holes of the log's file, become "
+           "Payloads go from file to file without a detour through the program where the system "
+           "allows it, onto devices and NBD exports by several threads. Zeroes, and holes of the "
+           "log's file, become "
            "holes of DEST. DEST is durable when the command ends."},
       .positionals = {{.name = "LOG", .help = "A log: a file or block device."},
                       {.name = "DEST",
