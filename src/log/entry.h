@@ -71,6 +71,11 @@ struct Entry {
   [[nodiscard]] bool is_fua() const { return (flags & kFlagFua) != 0; }
   [[nodiscard]] bool is_discard() const { return (flags & kFlagDiscard) != 0; }
   [[nodiscard]] bool is_mark() const { return (flags & kFlagMark) != 0; }
+  // It holds the place of a flush whose outcome is not known, and may become that flush.
+  [[nodiscard]] bool is_pending_flush() const {
+    return is_mark() && (extension ? extension->operation == Operation::kFlushPending
+                                   : mark == kFlushPendingText);
+  }
   // The payload is known to be all zero without reading it.
   [[nodiscard]] bool is_zeroes() const {
     return extension && (extension->operation == Operation::kZeroes ||

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 #include "base/endian.h"
@@ -66,6 +67,9 @@ enum class Operation : std::uint8_t {
   kFlushPending = 7,
   kFlushFailed = 8,
 };
+
+// The text of the mark that holds the place of a flush: what tells it in a log without extensions.
+inline constexpr std::string_view kFlushPendingText = "powercut: flush pending";
 
 inline constexpr std::uint64_t kEntryExtensionMagic = 0x3174786574756370;       // "pcutext1"
 inline constexpr std::uint64_t kSuperBlockExtensionMagic = 0x3170757374756370;  // "pcutsup1"

@@ -41,7 +41,6 @@ namespace {
 
 enum Outcome : std::uint32_t { kWritten = 1, kFailed = 2, kLead = 3 };
 
-constexpr std::string_view kPendingText = "powercut: flush pending";
 // The log's file is allocated in steps that begin small, for short logs, and grow with it.
 constexpr ByteCount kMinStep = 1 * kMiB;
 constexpr ByteCount kMaxStep = 64 * kMiB;
@@ -217,7 +216,7 @@ void Writer::hold_places(const PendingFlush* limit) {
     if (flush.is_placed) continue;
     const NewEntry entry = {.operation = Operation::kFlushPending,
                             .flags = kFlagMark,
-                            .mark = kPendingText,
+                            .mark = kFlushPendingText,
                             .submit_tick = flush.submit_tick};
     flush.placeholder.entry = to_entry(entry, sector_size_, log_id_, options_.clock);
     flush.placeholder.flush = &flush;
