@@ -111,6 +111,7 @@ Result<std::unique_ptr<Writer>> Writer::create(std::unique_ptr<File> file, Write
     writer->device_size_bytes_ = chosen.device_size_bytes;
     writer->next_offset_ = writer->written_offset_ = writer->sector_size_;
   }
+  writer->allocated_end_ = POWERCUT_TRY(writer->file_->size());
   // From here on a kill leaves a log.
   if (chosen.terminate) {
     const std::vector<std::byte> zeroes(writer->sector_size_);

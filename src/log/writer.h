@@ -53,7 +53,9 @@ struct NewEntry {
 // front of the first entry that was not acknowledged.
 class Writer {
  public:
-  // Begins a log in an empty file, or over whatever a block device holds.
+  // Begins a log in an empty file, or over whatever it holds: the storage is used again, and what is
+  // left of it behind the new log is cut off when that is closed or fails. Until then it must not be
+  // taken for entries: see WriterOptions::terminate.
   [[nodiscard]] static Result<std::unique_ptr<Writer>> create(std::unique_ptr<File> file,
                                                               WriterOptions options);
   // Goes on with a log; its sector size and its having extensions win over the options. Whole

@@ -151,8 +151,11 @@ Result<std::unique_ptr<RecordingDevice>> open_recording(const RecordingOptions& 
     }
   } else {
     POWERCUT_TRY_STATUS(check_geometry(*opened.device, log_options.sector_size));
-    // Only now that nothing else can be wrong.
-    if (!log_file->is_block_device()) POWERCUT_TRY_STATUS(log_file->truncate(0));
+    // Only now that nothing else can be wrong. With extensions the old log's entries cannot be taken
+    // for the new one's: the storage that it has is written over, which is cheaper than to give it
+    // back and ask for it anew, and the rest is cut off when the new log is closed.
+    if (!log_file->is_block_device() && !log_options.extensions)
+      POWERCUT_TRY_STATUS(log_file->truncate(0));
     writer = POWERCUT_TRY(log::Writer::create(std::move(log_file), log_options));
   }
   return RecordingDevice::make(std::move(opened.device), std::move(writer), options.log,

@@ -380,6 +380,42 @@ TEST_F(OpenRecording, WrongOptionsAreRefusedAndNothingIsLost) {
   EXPECT_TRUE(open({.file = disk, .log = log, .overwrite = true}));
 }
 
+// The old log's storage is used again; what a kill leaves of both is the new log alone.
+TEST_F(OpenRecording, OverwritingKeepsTheStorageButNoEntry) {
+  make_file("disk", kDeviceSize);
+  RecordingOptions options = {.file = path("disk"), .log = path("log"), .overwrite = true};
+  for (int i = 0; i < 10; ++i) {
+    // Each write goes on with the same log, but for the first, which begins one.
+    ASSERT_TRUE((*open(options))->write(0, filled(512, 'A'), Fua::kNo));
+    options.overwrite = false;
+    options.log_append = true;
+  }
+  const auto old_size = std::filesystem::file_size(path("log"));
+  options = {.file = path("disk"), .log = path("log"), .overwrite = true};
+  {
+    auto device = open(options);
+    ASSERT_TRUE(device) << device.error().message;
+    ASSERT_TRUE((*device)->write(512, filled(512, 'B'), Fua::kNo));
+    EXPECT_EQ(std::filesystem::file_size(path("log")), old_size);
+    std::filesystem::copy_file(path("log"), path("killed"));
+  }
+  EXPECT_EQ(std::filesystem::file_size(path("log")), 3u * 512);
+  const RecordingOptions append = {.file = path("disk"), .log = path("killed"), .log_append = true};
+  EXPECT_EQ((*open(append))->status().log_counters.entries, 1u);
+  EXPECT_EQ(std::filesystem::file_size(path("killed")), 3u * 512);
+}
+
+// Without extensions nothing tells the old log's entries from the new one's.
+TEST_F(OpenRecording, OverwritingWithoutExtensionsEmptiesTheLogFirst) {
+  make_file("disk", kDeviceSize);
+  ASSERT_TRUE(
+      (*open({.file = path("disk"), .log = path("log")}))->write(0, filled(512, 'A'), Fua::kNo));
+  const auto device =
+      open({.file = path("disk"), .log = path("log"), .log_extensions = false, .overwrite = true});
+  ASSERT_TRUE(device) << device.error().message;
+  EXPECT_EQ(std::filesystem::file_size(path("log")), 512u);
+}
+
 TEST_F(OpenRecording, MemoryNeedsNoFile) {
   auto device = open({.file = "memory:65536", .log = path("log")});
   ASSERT_TRUE(device) << device.error().message;
