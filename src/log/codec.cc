@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <xxhash.h>
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h>  // the same functions, by the widest vectors that the processor has
+#endif
 
 #include <algorithm>
 #include <cstring>
