@@ -15,7 +15,7 @@ class Mover {
   virtual ~Mover() = default;
   // In bytes, of offsets and lengths on the device.
   [[nodiscard]] virtual std::uint32_t alignment() const = 0;
-  // The device takes one write at a time: threads would only wait for each other.
+  // The device takes one write at a time: more than two threads would only wait for each other.
   [[nodiscard]] virtual bool is_serial() const = 0;
   // `length` bytes at `from` in the log to `to` on the device.
   [[nodiscard]] virtual Status copy(ByteOffset from, ByteOffset to, ByteCount length) = 0;

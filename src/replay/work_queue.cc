@@ -14,14 +14,15 @@ namespace {
 constexpr std::size_t kBatchPieces = 64;
 constexpr ByteCount kBatchBytes = 1 * kMiB;
 constexpr std::size_t kMaxBatchesPerWorker = 8;
-constexpr unsigned kMinWorkers = 2;  // one may wait for the device while the other reads the log
+// One writes, or waits for the device, while the other reads the log.
+constexpr unsigned kMinWorkers = 2;
 constexpr unsigned kMaxWorkers = 8;
 // Zeroing so many stripes in one go is worth waiting for everything that is under way: stripe by
 // stripe a discard of a large device would be thousands of calls.
 constexpr ByteCount kLargeZeroesStripes = 16;
 
 unsigned suitable_workers(const Mover& mover) {
-  if (mover.is_serial()) return 1;
+  if (mover.is_serial()) return kMinWorkers;
   return std::clamp(std::thread::hardware_concurrency(), kMinWorkers, kMaxWorkers);
 }
 
@@ -31,7 +32,6 @@ WorkQueue::WorkQueue(const File& log, BlockDevice& device, unsigned workers, Byt
     : device_(device), stripe_size_(stripe_size), mover_(make_mover(log, device)) {
   POWERCUT_CHECK(is_power_of_two(stripe_size));
   if (workers == 0) workers = suitable_workers(*mover_);
-  if (workers == 1) return;
   for (unsigned i = 0; i < workers; ++i) {
     auto& worker = *workers_.emplace_back(std::make_unique<Worker>());
     worker.mover = make_mover(log, device);
@@ -49,7 +49,6 @@ WorkQueue::~WorkQueue() {
 }
 
 Status WorkQueue::add(const Piece& piece) {
-  if (workers_.empty()) return add_part(piece);
   if (!piece.log_offset && piece.device.size() >= kLargeZeroesStripes * stripe_size_) {
     POWERCUT_TRY_STATUS(drain());
     return carry_out(piece, *mover_);
@@ -65,7 +64,6 @@ Status WorkQueue::add(const Piece& piece) {
 }
 
 Status WorkQueue::add_part(const Piece& piece) {
-  if (workers_.empty()) return carry_out(piece, *mover_);
   Worker& worker = *workers_[piece.device.begin / stripe_size_ % workers_.size()];
   worker.next.push_back(piece);
   worker.next_bytes += piece.device.size();

@@ -28,8 +28,7 @@ struct Piece {
 // The methods are for one thread, the one that made the queue.
 class WorkQueue {
  public:
-  // With one worker everything is done in the caller's thread; 0 is as many as suit the device and
-  // the machine. `stripe_size` is a power of two.
+  // 0 workers: as many as suit the device and the machine. `stripe_size` is a power of two.
   WorkQueue(const File& log, BlockDevice& device, unsigned workers, ByteCount stripe_size);
   // Does not wait for what is queued.
   ~WorkQueue();
