@@ -5,6 +5,7 @@
 nbd_test.py POWERCUT [TEST...]; the plugin is looked for beside POWERCUT, in ../lib/nbdkit/plugins.
 """
 
+import filecmp
 import json
 import os
 import pathlib
@@ -211,6 +212,7 @@ class NbdTest(unittest.TestCase):
         self.assertEqual({"write", "zeroes", "discard", "flush"}, {entry["kind"] for entry in entries})
         self.assertTrue(any("FUA" in entry["flags"] for entry in entries))
         self.expect_replay_equals(self.image)
+        self.replay_over_nbd()
 
         # Canary: one byte changed behind the recorder's back is found.
         with open(self.image, "r+b") as file:
@@ -219,6 +221,14 @@ class NbdTest(unittest.TestCase):
             file.seek(20 * MIB + 77)
             file.write(bytes([byte[0] ^ 1]))
         self.powercut("replay", self.log, "--compare", self.image, status=1)
+
+    def replay_over_nbd(self):
+        """A replay onto an NBD server makes the device that was recorded there."""
+        path, copy = self.new_socket(), self.path / "copy.img"
+        target = self.serve(["nbdkit", "-f", "-U", path, "memory", str(self.image.stat().st_size)], path)
+        self.powercut("replay", self.log, target.uri)
+        subprocess.run(["nbdcopy", target.uri, copy], check=True)
+        self.assertTrue(filecmp.cmp(self.image, copy, shallow=False))
 
     def test_eight_clients_on_a_qcow2_image(self):
         qcow2, path = self.path / "disk.qcow2", self.new_socket()
