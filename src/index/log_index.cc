@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "index/segment_store.h"
+#include "index/sidecar.h"
 
 namespace powercut::index {
 namespace {
@@ -20,7 +21,10 @@ constexpr std::size_t kMaxLists = 1024;
 constexpr std::uint64_t kProgressInterval = 65'536;
 constexpr int kMaxRebuilds = 3;
 
-using Segments = std::vector<std::shared_ptr<const Segment>>;
+// An index is written anew if that costs less than reading the log again would: bytes to copy, all
+// in all or for each entry that has come.
+constexpr ByteCount kWorthCopying = 16 * kMiB;
+constexpr ByteCount kWorthCopyingPerEntry = 1 * kKiB;
 
 // Goes through a range of the device, from one segment to the next older for what has no owner yet,
 // and gives out what it finds as extents. Stops where a segment is found damaged: what has been given
@@ -222,9 +226,7 @@ Result<std::unique_ptr<LogIndex>> LogIndex::open(std::shared_ptr<const File> log
   auto reader = POWERCUT_TRY(log::Reader::open(*log));
   std::unique_ptr<LogIndex> index(
       new LogIndex(std::move(log), reader.super_block(), std::move(options)));
-  State empty;
-  empty.end_offset = reader.sector_size();
-  index->publish(POWERCUT_TRY(index->grow(empty, reader)));
+  index->publish(POWERCUT_TRY(index->grow(index->load(reader), reader, true)));
   return index;
 }
 
@@ -289,7 +291,7 @@ Status LogIndex::refresh() {
   // It may be read while it is being written.
   if (reader.super_block().extension_damaged) reader = POWERCUT_TRY(log::Reader::open(*log_));
   POWERCUT_TRY_STATUS(same_log(super_block_, reader, old->nr_entries, old->end_offset));
-  publish(POWERCUT_TRY(grow(*old, reader)));
+  publish(POWERCUT_TRY(grow(*old, reader, false)));
   return {};
 }
 
@@ -299,15 +301,25 @@ Status LogIndex::rebuild(const std::shared_ptr<const State>& damaged) const {
   note(fmt::format("the index of '{}' is damaged; it is made anew", log_->name()));
   auto reader = POWERCUT_TRY(log::Reader::open(*log_));
   POWERCUT_TRY_STATUS(same_log(super_block_, reader, damaged->nr_entries, damaged->end_offset));
-  State empty;
-  empty.end_offset = reader.sector_size();
-  auto fresh = POWERCUT_TRY(grow(empty, reader));
+  auto fresh = POWERCUT_TRY(grow(empty_state(reader), reader, true));
   if (fresh->nr_entries < damaged->nr_entries) {
     POWERCUT_TRY_STATUS(log::to_status(fresh->ending));
   }
   publish(std::move(fresh));
   return {};
 }
+
+namespace {
+
+// An entry that was read before cannot be read any more.
+Unexpected is_gone(const log::Reader& reader) {
+  const Status status = log::to_status(reader.ending());
+  if (!status) return Unexpected(status.error());
+  return bad_input(
+      fmt::format("'{}' has no entry {} any more", reader.file().name(), reader.position()));
+}
+
+}  // namespace
 
 // From which segment on they have to be made anew, since flushes in them have come to an end.
 Result<std::size_t> LogIndex::nr_settled(const State& from, const log::Reader& reader) const {
@@ -318,8 +330,7 @@ Result<std::size_t> LogIndex::nr_settled(const State& from, const log::Reader& r
       const EntryIndex index = segment.pending(k);
       probe.seek(index, segment.entry(index).log_offset);
       const auto entry = probe.next();
-      if (!entry)
-        return with_context(log::to_status(probe.ending()).error(), "an entry read before");
+      if (!entry) return is_gone(probe);
       if (!entry->is_pending_flush()) return i;
     }
   }
@@ -344,12 +355,35 @@ std::size_t nr_kept(const Segments& segments, std::size_t nr_settled, std::uint6
 
 }  // namespace
 
+LogIndex::State LogIndex::empty_state(const log::Reader& reader) {
+  State state;
+  state.end_offset = reader.sector_size();
+  return state;
+}
+
+LogIndex::State LogIndex::load(const log::Reader& reader) const {
+  State state = empty_state(reader);
+  if (options_.sidecar_path.empty()) return state;
+  auto sidecar = load_sidecar(options_.sidecar_path, reader);
+  if (!sidecar) {
+    note(fmt::format("'{}' is not used: {}; the log is indexed anew", options_.sidecar_path,
+                     sidecar.error().message));
+    return state;
+  }
+  if (!*sidecar) return state;
+  for (auto& segment : (*sidecar)->segments) state.add(std::move(segment));
+  state.end_offset = (*sidecar)->log_end_offset;
+  state.origin = Origin::kLoaded;
+  return state;
+}
+
 Result<std::shared_ptr<const LogIndex::State>> LogIndex::grow(const State& from,
-                                                              log::Reader& reader) const {
-  const std::size_t settled = POWERCUT_TRY(nr_settled(from, reader));
+                                                              log::Reader& reader,
+                                                              bool is_to_be_kept) const {
+  const auto settled = nr_settled(from, reader);
   reader.seek(from.nr_entries, from.end_offset);
-  auto next = reader.next();
-  if (!next && settled == from.segments.size()) {
+  const bool has_next = settled && reader.next().has_value();
+  if (settled && !has_next && *settled == from.segments.size() && !from.is_damaged()) {
     auto state = std::make_shared<State>(from);
     state->ending = reader.ending();
     return state;
@@ -358,12 +392,55 @@ Result<std::shared_ptr<const LogIndex::State>> LogIndex::grow(const State& from,
   const std::uint64_t incoming =
       std::min(reader.super_block().nr_entries - from.nr_entries,
                (reader.file_size() - from.end_offset) / reader.sector_size());
-  const std::size_t kept = nr_kept(from.segments, settled, incoming);
+  auto grown = [&]() -> Result<std::shared_ptr<State>> {
+    const std::size_t kept = nr_kept(from.segments, POWERCUT_TRY(settled), incoming);
+    ByteCount kept_bytes = 0;
+    for (std::size_t i = 0; i < kept; ++i) kept_bytes += from.segments[i]->raw_bytes().size();
+    const bool is_worth_it =
+        kept_bytes <= std::max(kWorthCopying, incoming * kWorthCopyingPerEntry);
+    if (is_to_be_kept && is_worth_it && !options_.sidecar_path.empty()) {
+      auto state = grow_sidecar(from, kept, incoming, reader);
+      if (state) return state;
+      note(fmt::format("the index is not kept in '{}': {}", options_.sidecar_path,
+                       state.error().message));
+    }
+    const auto store = POWERCUT_TRY(SegmentStore::make_nameless());
+    return grow_in(*store, from, kept, incoming, reader);
+  }();
+  if (from.is_damaged()) {
+    note(fmt::format("the index of '{}' is damaged; it is made anew", log_->name()));
+    return grow(empty_state(reader), reader, is_to_be_kept);
+  }
+  return std::shared_ptr<const State>(POWERCUT_TRY(grown));
+}
 
-  const auto store = POWERCUT_TRY(SegmentStore::make_nameless());
+Result<std::shared_ptr<LogIndex::State>> LogIndex::grow_sidecar(const State& from,
+                                                                std::size_t nr_kept,
+                                                                std::uint64_t incoming,
+                                                                log::Reader& reader) const {
+  POWERCUT_TRY_STATUS(check_replaceable(options_.sidecar_path));
+  const auto store = POWERCUT_TRY(SegmentStore::make_sidecar(options_.sidecar_path));
+  for (std::size_t i = 0; i < nr_kept; ++i) POWERCUT_TRY_STATUS(store->add_copy(*from.segments[i]));
+  auto state = POWERCUT_TRY(grow_in(*store, from, nr_kept, incoming, reader));
+  const auto header = make_header(reader, state->segments, state->end_offset);
+  // Not with what may be wrong; the caller sees to that.
+  if (from.is_damaged()) return state;
+  const Status status = header ? store->finish(*header) : Status(Unexpected(header.error()));
+  // The segments are mapped, whether they have a name or not.
+  if (!status) {
+    note(fmt::format("the index is not kept in '{}': {}", options_.sidecar_path,
+                     status.error().message));
+  }
+  return state;
+}
+
+Result<std::shared_ptr<LogIndex::State>> LogIndex::grow_in(SegmentStore& store, const State& from,
+                                                           std::size_t nr_kept,
+                                                           std::uint64_t incoming,
+                                                           log::Reader& reader) const {
   auto state = std::make_shared<State>();
-  for (std::size_t i = 0; i < kept; ++i) state->add(from.segments[i]);
-  state->origin = kept > 0 ? Origin::kExtended : Origin::kBuilt;
+  for (std::size_t i = 0; i < nr_kept; ++i) state->add(from.segments[i]);
+  state->origin = from.nr_entries > 0 ? Origin::kExtended : Origin::kBuilt;
   std::optional<SegmentBuilder> builder;
   const auto add = [&](const EntrySummary& entry, const std::string& mark) -> Status {
     if (!builder) {
@@ -372,21 +449,20 @@ Result<std::shared_ptr<const LogIndex::State>> LogIndex::grow(const State& from,
     }
     builder->add(entry, mark);
     if (builder->is_full()) {
-      state->add(POWERCUT_TRY(store->add(*builder, sector_size())));
+      state->add(POWERCUT_TRY(store.add(*builder, sector_size())));
       builder.reset();
     }
     return {};
   };
-  log::Reader again(*log_, reader.super_block(), reader.file_size(), {});
-  for (std::size_t i = kept; i < from.segments.size(); ++i) {
-    POWERCUT_TRY_STATUS(add_segment(*from.segments[i], again, add));
+  for (std::size_t i = nr_kept; i < from.segments.size(); ++i)
+    POWERCUT_TRY_STATUS(add_segment(*from.segments[i], reader, add));
+  reader.seek(from.nr_entries, from.end_offset);
+  while (const auto entry = reader.next()) {
+    POWERCUT_TRY_STATUS(add(summary_of(*entry), entry->mark));
+    if (options_.progress && entry->index % kProgressInterval == 0)
+      options_.progress(entry->log_offset, reader.file_size());
   }
-  for (; next; next = reader.next()) {
-    POWERCUT_TRY_STATUS(add(summary_of(*next), next->mark));
-    if (options_.progress && next->index % kProgressInterval == 0)
-      options_.progress(next->log_offset, reader.file_size());
-  }
-  if (builder) state->add(POWERCUT_TRY(store->add(*builder, sector_size())));
+  if (builder) state->add(POWERCUT_TRY(store.add(*builder, sector_size())));
   state->end_offset = reader.log_offset();
   state->ending = reader.ending();
   return state;
@@ -404,7 +480,7 @@ Status LogIndex::add_segment(
     if (summary.is_pending_flush) {
       reader.seek(index, summary.log_offset);
       const auto entry = reader.next();
-      if (!entry) return log::to_status(reader.ending());
+      if (!entry) return is_gone(reader);
       summary = summary_of(*entry);
       text = entry->mark;
     }

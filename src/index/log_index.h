@@ -14,6 +14,8 @@
 
 namespace powercut::index {
 
+class SegmentStore;
+
 // Where the content of a piece of the device comes from, as of some instant.
 struct Extent {
   enum class Source {
@@ -121,6 +123,7 @@ class LogIndex {
   struct State;
 
   LogIndex(std::shared_ptr<const File> log, log::SuperBlock super_block, IndexOptions options);
+  [[nodiscard]] static State empty_state(const log::Reader& reader);
   [[nodiscard]] std::shared_ptr<const State> state() const POWERCUT_EXCLUDES(mutex_);
   // Asks `question` of the present state, and again of a new one if that turns out to be damaged.
   template <typename Question>
@@ -130,9 +133,19 @@ class LogIndex {
   void publish(std::shared_ptr<const State> state) const POWERCUT_EXCLUDES(mutex_);
   void note(const std::string& message) const;
 
-  // The state behind all entries that the reader has to give.
-  [[nodiscard]] Result<std::shared_ptr<const State>> grow(const State& from,
-                                                          log::Reader& reader) const;
+  // What the sidecar has; an empty state if there is none of use.
+  [[nodiscard]] State load(const log::Reader& reader) const;
+  // The state behind all entries that the reader has to give. Anew, should `from` turn out to be
+  // damaged.
+  [[nodiscard]] Result<std::shared_ptr<const State>> grow(const State& from, log::Reader& reader,
+                                                          bool is_to_be_kept) const;
+  // With the first nr_kept segments of `from`; `incoming` entries more or less will come.
+  [[nodiscard]] Result<std::shared_ptr<State>> grow_in(SegmentStore& store, const State& from,
+                                                       std::size_t nr_kept, std::uint64_t incoming,
+                                                       log::Reader& reader) const;
+  [[nodiscard]] Result<std::shared_ptr<State>> grow_sidecar(const State& from, std::size_t nr_kept,
+                                                            std::uint64_t incoming,
+                                                            log::Reader& reader) const;
   [[nodiscard]] Result<std::size_t> nr_settled(const State& from, const log::Reader& reader) const;
   [[nodiscard]] Status add_segment(
       const Segment& segment, log::Reader& reader,

@@ -1,19 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "index/segment_store.h"
 
+#include <xxhash.h>
+
+#include "base/check.h"
+
 namespace powercut::index {
 
 Result<std::unique_ptr<SegmentStore>> SegmentStore::make_nameless() {
-  return std::unique_ptr<SegmentStore>(new SegmentStore(POWERCUT_TRY(PosixFile::open_temporary())));
+  return std::unique_ptr<SegmentStore>(
+      new SegmentStore(POWERCUT_TRY(PosixFile::open_temporary()), nullptr));
+}
+
+Result<std::unique_ptr<SegmentStore>> SegmentStore::make_sidecar(const std::string& path) {
+  return std::unique_ptr<SegmentStore>(
+      new SegmentStore(nullptr, POWERCUT_TRY(NewFile::make(path))));
 }
 
 Result<std::shared_ptr<const Segment>> SegmentStore::add(SegmentBuilder& builder,
                                                          std::uint32_t sector_size) {
-  const SegmentDisk disk = POWERCUT_TRY(builder.write_to(*file_, end_));
-  const ByteOffset end = end_ + SegmentLayout::of(disk)->total_bytes;
-  auto bytes = POWERCUT_TRY(MappedFile::map(*file_, {end_, end}));
-  end_ = align_up(end, kBlockSize);
+  const ByteOffset begin = align_up(end_, kBlockSize);
+  const SegmentDisk disk = POWERCUT_TRY(builder.write_to(file_, begin));
+  end_ = begin + SegmentLayout::of(disk)->total_bytes;
+  table_.push_back(disk);
+  auto bytes = POWERCUT_TRY(MappedFile::map(file_, {begin, end_}));
   return Segment::open(std::move(bytes), disk, sector_size);
+}
+
+Status SegmentStore::add_copy(const Segment& segment) {
+  SegmentDisk disk = segment.disk();
+  disk.offset = align_up(end_, kBlockSize);
+  POWERCUT_TRY_STATUS(file_.write_at(disk.offset, segment.raw_bytes()));
+  end_ = disk.offset + segment.raw_bytes().size();
+  table_.push_back(disk);
+  return {};
+}
+
+Status SegmentStore::finish(IndexHeaderDisk header) {
+  POWERCUT_CHECK(sidecar_ != nullptr);
+  const ConstBytes table = std::as_bytes(std::span(table_));
+  header.magic = kIndexMagic;
+  header.version = kIndexVersion;
+  header.nr_segments = table_.size();
+  header.table_offset = align_up(end_, 8);
+  header.table_hash = XXH3_64bits(table.data(), table.size());
+  header.header_hash = XXH3_64bits(&header, offsetof(IndexHeaderDisk, header_hash));
+  POWERCUT_TRY_STATUS(file_.write_at(header.table_offset, table));
+  POWERCUT_TRY_STATUS(file_.write_at(0, std::as_bytes(std::span(&header, 1))));
+  return sidecar_->finish();
 }
 
 }  // namespace powercut::index

@@ -79,6 +79,27 @@ void expect_all_right(const Segment& segment, const std::vector<Write>& writes, 
   ASSERT_FALSE(segment.is_damaged());
 }
 
+// The entries that wrote to a range are among those in its lists.
+void expect_lists(const Segment& segment, const std::vector<Write>& writes, Sector begin,
+                  Sector end) {
+  const auto lists = segment.lists(begin, end, 1'000'000);
+  ASSERT_TRUE(lists);
+  std::vector<EntryIndex> found;
+  for (const auto& list : *lists) {
+    for (std::uint64_t at = list.begin; at < list.end; ++at) {
+      const EntryIndex entry = segment.reference(list, at);
+      ASSERT_TRUE(at == list.begin || segment.reference(list, at - 1) < entry);
+      found.push_back(entry);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  for (EntryIndex i = 0; i < writes.size(); ++i) {
+    if (writes[i].begin < end && begin < writes[i].end) {
+      ASSERT_TRUE(std::binary_search(found.begin(), found.end(), i + segment.first_entry()));
+    }
+  }
+}
+
 TEST(Segment, ReferencesCoverAnEntryOnce) {
   constexpr std::uint64_t kPerLeaf = 2;
   constexpr Sector kEnd = 2 * 16 * 16 + 5;
@@ -189,6 +210,11 @@ TEST(Segment, HugeDevices) {
         for (auto at = inside; at != borders.end() && *at < piece.end; ++at)
           ASSERT_EQ(piece.entry, newest(writes, 0, *at, 0, limit)) << "seed " << seed;
       }
+    }
+    for (int i = 0; i < 20; ++i) {
+      const Sector from = place();
+      expect_lists(*segment, writes, from, from + 1);
+      expect_lists(*segment, writes, from, from + 1 + prng.below(device_end - from));
     }
     for (EntryIndex i = 0; i < writes.size(); ++i)
       ASSERT_EQ(segment->entry(i), summary_of_write(writes[i]));

@@ -96,6 +96,13 @@ Result<std::unique_ptr<PosixFile>> PosixFile::open_temporary() {
   return std::unique_ptr<PosixFile>(new PosixFile(std::move(path), std::move(fd), false, 1, false));
 }
 
+Result<std::unique_ptr<PosixFile>> PosixFile::open_nameless_in(const std::string& directory) {
+  UniqueFd fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666));
+  if (!fd.valid()) return os_error(fmt::format("cannot make a file in '{}'", directory));
+  return std::unique_ptr<PosixFile>(
+      new PosixFile(fmt::format("a new file in {}", directory), std::move(fd), false, 1, false));
+}
+
 std::string PosixFile::where(const char* what, ByteOffset offset) const {
   return fmt::format("cannot {} '{}' at byte {}", what, path_, offset);
 }

@@ -26,6 +26,10 @@ class PosixFile final : public File {
                                                                const OpenOptions& options);
   // A nameless sparse file in $TMPDIR (or /tmp) that vanishes when it is closed.
   [[nodiscard]] static Result<std::unique_ptr<PosixFile>> open_temporary();
+  // A file in this directory that has no name yet (O_TMPFILE). Not every file system can
+  // (EOPNOTSUPP).
+  [[nodiscard]] static Result<std::unique_ptr<PosixFile>> open_nameless_in(
+      const std::string& directory);
 
   [[nodiscard]] const std::string& name() const override { return path_; }
   [[nodiscard]] Result<ByteCount> size() const override;

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The file in which an index is kept: is there one, is it sound, does it belong to this log?
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "index/segment.h"
+#include "log/reader.h"
+
+namespace powercut::index {
+
+using Segments = std::vector<std::shared_ptr<const Segment>>;
+
+struct Sidecar {
+  Segments segments;
+  EntryIndex nr_entries = 0;
+  ByteOffset log_end_offset = 0;
+};
+
+// Nothing if there is no such file. Errors (kBadInput): it is no index, of another version, cut short
+// or damaged as far as it has been looked at (segments are checked as they are read); it belongs to
+// another log, or to a longer one; it is in the hands of somebody who could not have written the log.
+[[nodiscard]] Result<std::optional<Sidecar>> load_sidecar(const std::string& path,
+                                                          const log::Reader& reader);
+
+// kBadInput if there is something that is not an index: it is not to be replaced.
+[[nodiscard]] Status check_replaceable(const std::string& path);
+
+// What ties an index of these segments to a log. The store fills in the rest.
+[[nodiscard]] Result<IndexHeaderDisk> make_header(const log::Reader& reader,
+                                                  const Segments& segments,
+                                                  ByteOffset log_end_offset);
+
+}  // namespace powercut::index
