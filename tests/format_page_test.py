@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/log-format.md against src/log/format.h, whose offsets the compiler has checked (static_assert)."""
+"""docs/log-format.md and docs/index-format.md against src/log/format.h and src/index/format.h, whose offsets the
+compiler has checked (static_assert)."""
 
 import pathlib
 import re
@@ -21,9 +22,13 @@ def header_facts(text):
         offsets[struct][body[1]] = 0
     for name, value in re.findall(r"kFlag(\w+) = (\d+)", text):
         values[name.upper()] = int(value)
-    operations = re.search(r"enum class Operation.*?\{(.*?)\};", text, re.S)[1]
-    for name, value in re.findall(r"(k\w+) = (\d+)", operations):
+    operations = re.search(r"enum class Operation.*?\{(.*?)\};", text, re.S)
+    for name, value in re.findall(r"(k\w+) = (\d+)", operations[1] if operations else ""):
         values[name] = int(value)
+    # Of the log, other constants are stated in sentences.
+    if not operations:
+        for name, value in re.findall(r"^inline constexpr .*\b(k\w+) = ([\d *]+);", text, re.M):
+            values[name] = eval(value)
     for name, value in re.findall(r"(k\w*Magic) = (0x[0-9a-f]+)", text):
         values[name] = value
     return offsets, sizes, values
@@ -64,19 +69,10 @@ def differences(header, page):
         yield f"flags or operations: {sorted(set(page_values.items()) ^ set(wanted.items()))}"
     if magics != {value for name, value in values.items() if name.endswith("Magic")}:
         yield f"magic numbers: {sorted(magics)}"
-    for here, there in ((header, "docs/log-format.md"), (page, "src/log/format.h")):
-        if there not in here:
-            yield f"{there} is not named by the other"
 
 
-def main():
-    header = (TOP / "src/log/format.h").read_text()
-    page = (TOP / "docs/log-format.md").read_text()
-    problems = list(differences(header, page))
-    for problem in problems:
-        print("error:", problem)
-    # Each lie about the page has to be noticed.
-    for old, new in (
+CANARIES = {
+    "log": (
         ("| 88 | 8 | header_hash", "| 80 | 8 | header_hash"),
         ("| 56 | 8 | payload_hash", "| 56 | 8 | payload_sum"),
         ("| 24 | 4 | sector_size", "| 24 | 8 | sector_size"),
@@ -84,10 +80,35 @@ def main():
         ("| kFlushFailed | 8 |", "| kFlushFailed | 9 |"),
         ("0x6a736677736872", "0x6a736677736873"),
         ("the last 384 bytes", "the last 380 bytes"),
-    ):
+    ),
+    "index": (
+        ("| 80 | 8 | header_hash", "| 72 | 8 | header_hash"),
+        ("| 13 | 1 | kind", "| 13 | 2 | kind"),
+        ("| kKindPending | 64 |", "| kKindPending | 65 |"),
+        ("| kBlockSize | 65536 |", "| kBlockSize | 65537 |"),
+        ("| kFanOutBits | 4 |", ""),
+        ("0x3178646974756370", "0x3178646974756371"),
+        ("`RunDisk`, 6 bytes", "`RunDisk`, 8 bytes"),
+    ),
+}
+
+
+def problems_of(room):
+    header_path, page_path = f"src/{room}/format.h", f"docs/{room}-format.md"
+    header, page = (TOP / header_path).read_text(), (TOP / page_path).read_text()
+    yield from (f"{page_path}: {problem}" for problem in differences(header, page))
+    if page_path not in header or header_path not in page:
+        yield f"{page_path} and {header_path} do not name each other"
+    # Each lie about the page has to be noticed.
+    for old, new in CANARIES[room]:
         if old not in page or not list(differences(header, page.replace(old, new))):
-            print(f"error: the canary was not caught: {new}")
-            problems.append(new)
+            yield f"{page_path}: the canary was not caught: {new}"
+
+
+def main():
+    problems = [problem for room in CANARIES for problem in problems_of(room)]
+    for problem in problems:
+        print("error:", problem)
     return 1 if problems else 0
 
 

@@ -55,7 +55,7 @@ struct IndexHeaderDisk {
 };
 
 struct SegmentDisk {
-  Le64 offset;  // in bytes
+  Le64 segment_offset;  // in bytes
   Le64 first_entry;
   Le64 nr_entries;
   Le64 nr_large;

@@ -267,7 +267,7 @@ Result<SegmentDisk> SegmentBuilder::write_to(File& file, ByteOffset offset) {
   POWERCUT_CHECK(!entries_.empty());
   make_lists();
   SegmentDisk disk = {};
-  disk.offset = offset;
+  disk.segment_offset = offset;
   disk.first_entry = first_entry_;
   disk.nr_entries = entries_.size();
   disk.nr_large = large_.size();

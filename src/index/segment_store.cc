@@ -29,9 +29,9 @@ Result<std::shared_ptr<const Segment>> SegmentStore::add(SegmentBuilder& builder
 
 Status SegmentStore::add_copy(const Segment& segment) {
   SegmentDisk disk = segment.disk();
-  disk.offset = align_up(end_, kBlockSize);
-  POWERCUT_TRY_STATUS(file_.write_at(disk.offset, segment.raw_bytes()));
-  end_ = disk.offset + segment.raw_bytes().size();
+  disk.segment_offset = align_up(end_, kBlockSize);
+  POWERCUT_TRY_STATUS(file_.write_at(disk.segment_offset, segment.raw_bytes()));
+  end_ = disk.segment_offset + segment.raw_bytes().size();
   table_.push_back(disk);
   return {};
 }

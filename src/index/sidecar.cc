@@ -122,12 +122,12 @@ Result<Segments> map_segments(const PosixFile& file, const std::vector<SegmentDi
   EntryIndex next = 0;
   for (const SegmentDisk& disk : table) {
     const auto layout = SegmentLayout::of(disk);
-    const auto end = layout ? checked_add(disk.offset, layout->total_bytes) : std::nullopt;
-    if (!end || *end > file_size || !is_aligned(disk.offset, kBlockSize) ||
+    const auto end = layout ? checked_add(disk.segment_offset, layout->total_bytes) : std::nullopt;
+    if (!end || *end > file_size || !is_aligned(disk.segment_offset, kBlockSize) ||
         disk.first_entry != next) {
       return bad_input("a segment is not where it should be");
     }
-    auto bytes = POWERCUT_TRY(MappedFile::map(file, {disk.offset, *end}));
+    auto bytes = POWERCUT_TRY(MappedFile::map(file, {disk.segment_offset, *end}));
     segments.push_back(POWERCUT_TRY(Segment::open(std::move(bytes), disk, sector_size)));
     next = segments.back()->end_entry();
   }
