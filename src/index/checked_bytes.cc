@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "index/checked_bytes.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 
 #include "base/check.h"
 #include "base/endian.h"
 #include "index/format.h"
+#include "log/codec.h"
 
 namespace powercut::index {
 
@@ -24,7 +23,7 @@ bool CheckedBytes::check_block(std::size_t block) const {
   const ConstBytes bytes = bytes_.subspan(begin, std::min(kBlockSize, bytes_.size() - begin));
   Le64 expected;
   std::memcpy(&expected, hashes_.data() + block * sizeof expected, sizeof expected);
-  if (XXH3_64bits(bytes.data(), bytes.size()) != expected) return false;
+  if (log::payload_hash(bytes) != expected) return false;
   checked_[block].store(true, std::memory_order_release);
   return true;
 }

@@ -20,12 +20,11 @@
 // more memory than all the rest.
 #include "index/segment_builder.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <numeric>
 
 #include "base/check.h"
+#include "log/codec.h"
 
 namespace powercut::index {
 namespace {
@@ -119,8 +118,8 @@ class SectionWriter {
   }
   [[nodiscard]] Status write_out() {
     for (std::size_t at = 0; at < buffer_.size(); at += kBlockSize) {
-      hashes_.emplace_back(
-          XXH3_64bits(buffer_.data() + at, std::min(kBlockSize, buffer_.size() - at)));
+      const std::size_t length = std::min(kBlockSize, buffer_.size() - at);
+      hashes_.emplace_back(log::payload_hash(ConstBytes(buffer_).subspan(at, length)));
     }
     if (!buffer_.empty()) POWERCUT_TRY_STATUS(file_.write_at(offset_, ConstBytes(buffer_)));
     offset_ += buffer_.size();

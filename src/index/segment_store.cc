@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "index/segment_store.h"
 
-#include <xxhash.h>
-
 #include "base/check.h"
+#include "index/sidecar.h"
+#include "log/codec.h"
 
 namespace powercut::index {
 
@@ -43,8 +43,8 @@ Status SegmentStore::finish(IndexHeaderDisk header) {
   header.version = kIndexVersion;
   header.nr_segments = table_.size();
   header.table_offset = align_up(end_, 8);
-  header.table_hash = XXH3_64bits(table.data(), table.size());
-  header.header_hash = XXH3_64bits(&header, offsetof(IndexHeaderDisk, header_hash));
+  header.table_hash = log::payload_hash(table);
+  header.header_hash = hash_of(header);
   POWERCUT_TRY_STATUS(file_.write_at(header.table_offset, table));
   POWERCUT_TRY_STATUS(file_.write_at(0, std::as_bytes(std::span(&header, 1))));
   return sidecar_->finish();

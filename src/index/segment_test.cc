@@ -129,7 +129,7 @@ TEST(Segment, ReferencesCoverAnEntryOnce) {
 // All logs of three entries whose ends are at the places where something changes in the tree.
 TEST(Segment, AllTinyLogs) {
   constexpr std::uint32_t kSectorSize = 512 * kKiB;  // a leaf is two sectors
-  const std::vector<Sector> ends = {0, 1, 2, 3, 32, 63, 64, 66};
+  const std::vector<Sector> ends = {0, 1, 2, 32, 63, 66};
   std::vector<Write> choices = {{0, 0}};
   for (std::size_t i = 0; i < ends.size(); ++i)
     for (std::size_t k = i + 1; k < ends.size(); ++k) choices.push_back({ends[i], ends[k]});

@@ -5,18 +5,18 @@
 // among them: it tells logs without a UUID, and a log that was cut back, or copied, and then went on
 // differently. Headers that will be rewritten, of flushes whose outcome was not known, are left out.
 //
-// The hashes find what went wrong by accident, not what was made up: XXH3 can be calculated by
+// The hashes find what went wrong by accident, not what was made up: they can be calculated by
 // anybody. So a sidecar is only trusted if its owner is one who could as well have written the log.
 #include "index/sidecar.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 
 #include "base/check.h"
+#include "log/codec.h"
 
 namespace powercut::index {
 namespace {
@@ -36,8 +36,7 @@ const Segment& segment_of(const Segments& segments, EntryIndex entry) {
 Result<std::uint64_t> sample_hash(const log::Reader& reader, const Segments& segments) {
   const EntryIndex nr_entries = segments.empty() ? 0 : segments.back()->end_entry();
   const std::size_t piece = std::min<std::size_t>(kSampleBytes, reader.sector_size());
-  std::vector<std::byte> sample(2 * piece);
-  std::uint64_t hash = 0;
+  std::vector<std::byte> samples;
   for (std::uint64_t i = 0; i < kSamples && nr_entries > 0; ++i) {
     const EntryIndex index = (nr_entries - 1) * i / (kSamples - 1);
     const EntrySummary entry = segment_of(segments, index).entry(index);
@@ -46,13 +45,13 @@ Result<std::uint64_t> sample_hash(const log::Reader& reader, const Segments& seg
         reader.file_size() - entry.log_offset < reader.sector_size()) {
       return bad_input("it gives places that are not in the log");
     }
-    POWERCUT_TRY_STATUS(
-        read_exactly(reader.file(), entry.log_offset, MutableBytes(sample).first(piece)));
-    POWERCUT_TRY_STATUS(read_exactly(reader.file(), entry.log_offset + reader.sector_size() - piece,
-                                     MutableBytes(sample).last(piece)));
-    hash = XXH3_64bits_withSeed(sample.data(), sample.size(), hash);
+    const ByteOffset end = entry.log_offset + reader.sector_size();
+    for (const ByteOffset at : {entry.log_offset, end - piece}) {
+      samples.resize(samples.size() + piece);
+      POWERCUT_TRY_STATUS(read_exactly(reader.file(), at, MutableBytes(samples).last(piece)));
+    }
   }
-  return hash;
+  return log::payload_hash(samples);
 }
 
 log::Uuid uuid_of(const log::Reader& reader) {
@@ -81,7 +80,7 @@ Result<IndexHeaderDisk> read_header(const PosixFile& file) {
     return bad_input(
         fmt::format("it is of version {}, not {}", header.version.value(), kIndexVersion));
   }
-  if (XXH3_64bits(&header, offsetof(IndexHeaderDisk, header_hash)) != header.header_hash) {
+  if (hash_of(header) != header.header_hash) {
     return bad_input("its header is damaged");
   }
   return header;
@@ -109,7 +108,7 @@ Result<std::vector<SegmentDisk>> read_table(const PosixFile& file, const IndexHe
       POWERCUT_TRY(file.read_at(header.table_offset, bytes)) < bytes.size()) {
     return bad_input("it is cut short");
   }
-  if (XXH3_64bits(bytes.data(), bytes.size()) != header.table_hash) {
+  if (log::payload_hash(bytes) != header.table_hash) {
     return bad_input("its table of segments is damaged");
   }
   return table;
@@ -135,6 +134,11 @@ Result<Segments> map_segments(const PosixFile& file, const std::vector<SegmentDi
 }
 
 }  // namespace
+
+std::uint64_t hash_of(const IndexHeaderDisk& header) {
+  const ConstBytes bytes = std::as_bytes(std::span(&header, 1));
+  return log::payload_hash(bytes.first(offsetof(IndexHeaderDisk, header_hash)));
+}
 
 Result<IndexHeaderDisk> make_header(const log::Reader& reader, const Segments& segments,
                                     ByteOffset log_end_offset) {

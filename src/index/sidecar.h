@@ -28,6 +28,9 @@ struct Sidecar {
 // kBadInput if there is something that is not an index: it is not to be replaced.
 [[nodiscard]] Status check_replaceable(const std::string& path);
 
+// Of all in front of header_hash.
+[[nodiscard]] std::uint64_t hash_of(const IndexHeaderDisk& header);
+
 // What ties an index of these segments to a log. The store fills in the rest.
 [[nodiscard]] Result<IndexHeaderDisk> make_header(const log::Reader& reader,
                                                   const Segments& segments,

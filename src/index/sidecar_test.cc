@@ -134,7 +134,7 @@ TEST_F(Sidecar, IsGoneOnWith) {
 }
 
 TEST_F(Sidecar, AnyDamagedByteIsNoticed) {
-  const LogBuilder log = random_log(3, 30);
+  const LogBuilder log = random_log(3, 16);
   log.write_to(log_path_);
   (void)open();
   const auto good = content();
@@ -177,7 +177,7 @@ TEST_F(Sidecar, AnyLengthIsNoticed) {
   log.write_to(log_path_);
   (void)open();
   const auto good = content();
-  for (std::size_t length = 0; length < good.size(); length += 1 + good.size() / 300) {
+  for (std::size_t length = 0; length < good.size(); length += 1 + good.size() / 100) {
     replace_by({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(length)});
     const auto opened = open();
     EXPECT_EQ(opened.index->origin(), LogIndex::Origin::kBuilt);
