@@ -4,30 +4,17 @@
 // starts the server sees what is wrong with them; nbdkit may fork behind that, so the control
 // socket's thread begins in after_fork. The process that nbdkit leaves by that fork runs no code
 // of ours: the state below is therefore a plain pointer, which only cleanup destroys.
-#define NBDKIT_API_VERSION 2
 #include <fmt/format.h>
-#include <nbdkit-plugin.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <exception>
-#include <new>
-#include <string>
 
 #include "apps/flags/documents.h"
 #include "apps/nbdkit-logwrites/parameters.h"
+#include "apps/nbdkit/callbacks.h"
 #include "record/control.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
 namespace powercut::apps {
 namespace {
-
-// What nbdkit lets a plugin advertise as the minimum.
-constexpr std::uint32_t kMaxMinimumBlock = 64 * kKiB;
-constexpr std::uint32_t kPreferredBlock = 4 * kKiB;
-constexpr std::uint32_t kMaxPreferredBlock = 32 * kMiB;
-constexpr std::uint32_t kMaximumBlock = 32 * kMiB;
 
 struct Plugin {
   flags::Parameters given;
@@ -38,34 +25,8 @@ struct Plugin {
 
 Plugin* the_plugin = nullptr;
 
-int report(const Error& error) {
-  nbdkit_error("%s", error.message.c_str());
-  nbdkit_set_error(error.client_errno());
-  return -1;
-}
-
-// Runs a callback's body; neither an Error nor an exception gets past it.
-template <typename Body>
-int guarded(Body body) noexcept {
-  try {
-    const Status status = body();
-    return status ? 0 : report(status.error());
-  } catch (const std::bad_alloc&) {
-    nbdkit_error("out of memory");
-    nbdkit_set_error(ENOMEM);
-  } catch (const std::exception& exception) {
-    nbdkit_error("%s", exception.what());
-    nbdkit_set_error(EIO);
-  }
-  return -1;
-}
-
 record::RecordingDevice& device() {
   return *the_plugin->device;
-}
-
-Fua fua_of(std::uint32_t flags) {
-  return (flags & NBDKIT_FLAG_FUA) != 0 ? Fua::kYes : Fua::kNo;
 }
 
 void load() {
@@ -75,15 +36,6 @@ void load() {
 void unload() {
   delete the_plugin;
   the_plugin = nullptr;
-}
-
-// nbdkit changes to the root directory when it goes into the background.
-Result<std::string> absolute(const std::string& path) {
-  char* absolute_path = nbdkit_absolute_path(path.c_str());
-  if (absolute_path == nullptr) return environment_error(path);
-  std::string result = absolute_path;
-  std::free(absolute_path);  // NOLINT: it comes from malloc
-  return result;
 }
 
 int config(const char* key, const char* value) {
@@ -154,14 +106,6 @@ int block_size(void*, uint32_t* minimum, uint32_t* preferred, uint32_t* maximum)
   return 0;
 }
 
-MutableBytes as_bytes(void* buffer, uint32_t count) {
-  return {static_cast<std::byte*>(buffer), count};
-}
-
-ConstBytes as_bytes(const void* buffer, uint32_t count) {
-  return {static_cast<const std::byte*>(buffer), count};
-}
-
 int pread(void*, void* buffer, uint32_t count, uint64_t offset, uint32_t) {
   return guarded([&] { return device().read(offset, as_bytes(buffer, count)); });
 }
@@ -171,9 +115,8 @@ int pwrite(void*, const void* buffer, uint32_t count, uint64_t offset, uint32_t 
 }
 
 int zero(void*, uint32_t count, uint64_t offset, uint32_t flags) {
-  const Unmap unmap = (flags & NBDKIT_FLAG_MAY_TRIM) != 0 ? Unmap::kYes : Unmap::kNo;
   return guarded([&] {
-    return device().write_zeroes({offset, offset + count}, unmap, fua_of(flags));
+    return device().write_zeroes({offset, offset + count}, unmap_of(flags), fua_of(flags));
   });
 }
 
@@ -186,24 +129,7 @@ int flush(void*, uint32_t) {
 }
 
 int extents(void*, uint32_t count, uint64_t offset, uint32_t flags, nbdkit_extents* result) {
-  const auto add = [&](ByteOffset begin, ByteOffset end, std::uint32_t type) -> Status {
-    if (begin < end && nbdkit_add_extent(result, begin, end - begin, type) == -1)
-      return os_error("cannot add an extent");
-    return {};
-  };
-  return guarded([&]() -> Status {
-    const ByteOffset end = offset + count;
-    for (ByteOffset position = offset; position < end;) {
-      const auto data = POWERCUT_TRY(device().next_data(position));
-      const ByteOffset data_begin = data ? std::min(data->begin, end) : end;
-      const ByteOffset data_end = data ? std::min(data->end, end) : end;
-      POWERCUT_TRY_STATUS(add(position, data_begin, NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO));
-      POWERCUT_TRY_STATUS(add(data_begin, data_end, 0));
-      position = data_end;
-      if ((flags & NBDKIT_FLAG_REQ_ONE) != 0) break;
-    }
-    return {};
-  });
+  return guarded([&] { return add_extents(device(), {offset, offset + count}, flags, result); });
 }
 
 void dump_plugin() {

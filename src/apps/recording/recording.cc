@@ -21,9 +21,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "apps/nbdkit/server.h"
+#include "apps/nbdkit/server.h"
 #include "apps/recording/file_system.h"
 #include "apps/recording/image.h"
-#include "apps/recording/nbd_server.h"
 #include "apps/recording/processes.h"
 #include "apps/recording/runtime_directory.h"
 #include "apps/recording/signals.h"
@@ -212,11 +213,11 @@ class Session {
   Status run_nbd() {
     recording_.log = absolute(recording_.log);
     const std::string socket = absolute(plan_.nbd_socket);
-    auto server = POWERCUT_TRY(NbdServer::start({.recording = recording_,
-                                                 .socket = socket,
-                                                 .control = control_path_,
-                                                 .pid_file = *runtime_ / "nbdkit.pid"},
-                                                signals_.fd()));
+    auto server = POWERCUT_TRY(NbdkitServer::start({.plugin = "logwrites",
+                                                    .parameters = plugin_parameters(),
+                                                    .socket = socket,
+                                                    .pid_file = *runtime_ / "nbdkit.pid"},
+                                                   signals_.fd()));
     if (!server) return check_interrupt();
     nbd_.emplace(std::move(*server));
     image_->keep();
@@ -226,6 +227,24 @@ class Session {
     POWERCUT_TRY_STATUS(nbd_->wait(signals_.fd()));
     (void)signals_.take();
     return {};
+  }
+
+  std::vector<std::string> plugin_parameters() const {
+    const auto on_off = [](bool value) { return value ? "on" : "off"; };
+    std::vector<std::string> words{
+        "file=" + recording_.file, "log=" + recording_.log,
+        fmt::format("log-super-update-interval={}", recording_.log_super_update_interval),
+        "control=" + control_path_};
+    if (recording_.log_append) words.emplace_back("log-append=on");
+    if (recording_.overwrite) words.emplace_back("overwrite=on");
+    if (recording_.log_direct) words.emplace_back("log-direct=on");
+    if (recording_.log_sector_size)
+      words.push_back(fmt::format("log-sector-size={}", *recording_.log_sector_size));
+    if (recording_.log_extensions)
+      words.push_back(fmt::format("log-extensions={}", on_off(*recording_.log_extensions)));
+    if (recording_.on_log_error == record::OnLogError::kStop)
+      words.emplace_back("on-log-error=stop");
+    return words;
   }
 
   // --- the command ---
@@ -390,7 +409,7 @@ class Session {
   std::string mount_point_;
   std::shared_ptr<record::RecordingDevice> device_;
   std::unique_ptr<record::ControlServer> control_;
-  std::optional<NbdServer> nbd_;
+  std::optional<NbdkitServer> nbd_;
   std::unique_ptr<serve::FuseFile> fuse_;
   std::optional<serve::LoopDevice> loop_;
   std::optional<serve::Mount> mount_;

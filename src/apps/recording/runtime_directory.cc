@@ -16,7 +16,7 @@
 #include <thread>
 
 #include "apps/recording/processes.h"
-#include "apps/recording/sockets.h"
+#include "apps/nbdkit/sockets.h"
 #include "serve/loop_device.h"
 
 namespace powercut::apps {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "apps/recording/sockets.h"
+#include "apps/nbdkit/sockets.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
