@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace powercut {
 
 Result<std::optional<ByteRange>> BlockDevice::next_data(ByteOffset offset) {
@@ -24,6 +26,17 @@ Status check_request(const BlockDevice& device, ByteOffset offset, ByteCount len
                     device.name(), length, offset, device.alignment()),
         EINVAL);
   }
+  return {};
+}
+
+Status read_unaligned(BlockDevice& device, ByteOffset offset, MutableBytes buffer) {
+  const std::uint32_t alignment = device.alignment();
+  if (is_aligned(offset | buffer.size(), alignment)) return device.read(offset, buffer);
+  const ByteOffset begin = align_down(offset, alignment);
+  std::vector<std::byte> aligned(align_up(offset + buffer.size(), alignment) - begin);
+  POWERCUT_TRY_STATUS(device.read(begin, aligned));
+  const auto first = aligned.begin() + static_cast<std::ptrdiff_t>(offset - begin);
+  std::copy_n(first, buffer.size(), buffer.begin());
   return {};
 }
 

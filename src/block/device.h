@@ -45,12 +45,15 @@ class BlockDevice {
   [[nodiscard]] virtual Status flush() = 0;
 
   // The first range at or behind `offset` that may hold anything but zeroes; nothing if only zeroes
-  // are left. The default knows no holes.
+  // are left. More such may follow where it ends. The default knows no holes.
   [[nodiscard]] virtual Result<std::optional<ByteRange>> next_data(ByteOffset offset);
 };
 
 // EINVAL unless the range suits the device: what every implementation checks first.
 [[nodiscard]] Status check_request(const BlockDevice& device, ByteOffset offset, ByteCount length);
+
+// As device.read(), but takes any alignment: what is not aligned is read by way of a copy.
+[[nodiscard]] Status read_unaligned(BlockDevice& device, ByteOffset offset, MutableBytes buffer);
 
 // A request as data: for workloads that are generated, logged and repeated.
 struct Request {

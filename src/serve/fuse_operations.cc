@@ -219,14 +219,17 @@ Result<off_t> seek(const FuseVisit& visit, ByteOffset offset, int whence) {
   if (whence != SEEK_DATA && whence != SEEK_HOLE) return os_error("lseek", EINVAL);
   const ByteCount size = visit.node().size_bytes();
   if (offset >= size) return os_error("lseek", ENXIO);
-  const auto data = POWERCUT_TRY(visit.device().next_data(offset));
+  auto data = POWERCUT_TRY(visit.device().next_data(offset));
   if (whence == SEEK_DATA) {
     if (!data) return os_error("lseek", ENXIO);
     return static_cast<off_t>(std::max(data->begin, offset));
   }
   // The end of a file counts as a hole.
-  if (!data || data->begin > offset) return static_cast<off_t>(offset);
-  return static_cast<off_t>(std::min(data->end, size));
+  while (data && data->begin <= offset && offset < size) {
+    offset = data->end;
+    data = POWERCUT_TRY(visit.device().next_data(offset));
+  }
+  return static_cast<off_t>(std::min(offset, size));
 }
 
 void on_lseek(fuse_req_t request, fuse_ino_t inode, off_t offset, int whence, fuse_file_info*) {

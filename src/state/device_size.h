@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "index/log_index.h"
 #include "state/log_summary.h"
 
 namespace powercut::state {
@@ -17,6 +18,11 @@ struct DeviceSize {
 // contradict each other or leave an entry out.
 [[nodiscard]] Result<DeviceSize> device_size(const log::SuperBlock& super_block,
                                              const LogSummary& summary,
+                                             std::optional<ByteCount> given,
+                                             std::optional<ByteCount> base);
+
+// The same by an index of the log.
+[[nodiscard]] Result<DeviceSize> device_size(const index::LogIndex& index,
                                              std::optional<ByteCount> given,
                                              std::optional<ByteCount> base);
 

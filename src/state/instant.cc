@@ -85,10 +85,17 @@ std::string counted(std::uint64_t number, std::string_view one, std::string_view
   return fmt::format("{} {}", number, number == 1 ? one : several);
 }
 
-std::string why_no_mark(const Instant& instant, const LogSummary& summary) {
-  if (summary.marks.empty()) return "it has no marks";
-  std::vector<std::string> names;
-  for (const auto& mark : summary.marks) names.push_back(mark.name);
+// What a log has, for the message that says why an instant is not in it.
+struct Facts {
+  const std::string& log_name;
+  const log::Ending& ending;
+  std::uint64_t nr_entries = 0;
+  std::uint64_t nr_flushes = 0;
+  std::vector<std::string> marks;  // their names, if the instant is one
+};
+
+std::string why_no_mark(const Instant& instant, const std::vector<std::string>& names) {
+  if (names.empty()) return "it has no marks";
   if (const auto same = std::count(names.begin(), names.end(), instant.mark); same > 0) {
     return fmt::format("it has {} of that name", same);
   }
@@ -106,15 +113,50 @@ std::string why_no_mark(const Instant& instant, const LogSummary& summary) {
                      mark_text(names.back(), 1));
 }
 
-std::string why_not(const Instant& instant, const LogSummary& summary) {
+std::string why_not(const Instant& instant, const Facts& facts) {
   switch (instant.kind) {
     case Instant::Kind::kEntry:
-      return "it has " + counted(summary.nr_entries, "entry", "entries");
+      return "it has " + counted(facts.nr_entries, "entry", "entries");
     case Instant::Kind::kFlush:
-      return "it has " + counted(summary.flushes.size(), "flush", "flushes");
+      return "it has " + counted(facts.nr_flushes, "flush", "flushes");
     default:
-      return why_no_mark(instant, summary);
+      return why_no_mark(instant, facts.marks);
   }
+}
+
+Status check_end(const log::Ending& ending, std::uint64_t nr_entries) {
+  if (ending.is_whole()) return {};
+  return with_context(
+      to_status(ending).error(),
+      fmt::format("the log has no certain end ('entry:{}' is all that can be read)", nr_entries));
+}
+
+Unexpected no_such_instant(const Instant& instant, const Facts& facts) {
+  const std::string message = fmt::format("there is no instant {} in '{}': {}", to_string(instant),
+                                          facts.log_name, why_not(instant, facts));
+  if (facts.ending.is_whole()) return usage_error(message);
+  return with_context(to_status(facts.ending).error(), message + " before reading ended");
+}
+
+Result<std::optional<EntryIndex>> find(const Instant& instant, const index::LogIndex& index) {
+  switch (instant.kind) {
+    case Instant::Kind::kStart:
+      return 0;
+    case Instant::Kind::kEnd:
+      return index.nr_entries();
+    case Instant::Kind::kEntry:
+      if (instant.number > index.nr_entries()) return std::nullopt;
+      return instant.number;
+    case Instant::Kind::kFlush:
+      if (instant.number > index.nr_flushes()) return std::nullopt;
+      return POWERCUT_TRY(index.flush(instant.number - 1)) + 1;
+    case Instant::Kind::kMark: {
+      const auto mark = POWERCUT_TRY(index.find_mark(instant.mark, instant.number));
+      if (!mark) return std::nullopt;
+      return *mark + 1;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -154,18 +196,26 @@ std::string to_string(const Instant& instant) {
 }
 
 Result<EntryIndex> resolve(const Instant& instant, const LogSummary& summary) {
-  const bool is_whole = summary.ending.is_whole();
-  if (instant.kind == Instant::Kind::kEnd && !is_whole) {
-    return with_context(
-        to_status(summary.ending).error(),
-        fmt::format("the log has no certain end ('entry:{}' is all that can be read)",
-                    summary.nr_entries));
-  }
+  if (instant.kind == Instant::Kind::kEnd)
+    POWERCUT_TRY_STATUS(check_end(summary.ending, summary.nr_entries));
   if (const auto n = find(instant, summary)) return *n;
-  const std::string message = fmt::format("there is no instant {} in '{}': {}", to_string(instant),
-                                          summary.log_name, why_not(instant, summary));
-  if (is_whole) return usage_error(message);
-  return with_context(to_status(summary.ending).error(), message + " before reading ended");
+  Facts facts{summary.log_name, summary.ending, summary.nr_entries, summary.flushes.size(), {}};
+  for (const auto& mark : summary.marks) facts.marks.push_back(mark.name);
+  return no_such_instant(instant, facts);
+}
+
+Result<EntryIndex> resolve(const Instant& instant, const index::LogIndex& index) {
+  const log::Ending ending = index.ending();
+  if (instant.kind == Instant::Kind::kEnd)
+    POWERCUT_TRY_STATUS(check_end(ending, index.nr_entries()));
+  if (const auto n = POWERCUT_TRY(find(instant, index))) return *n;
+  Facts facts{index.log()->name(), ending, index.nr_entries(), index.nr_flushes(), {}};
+  if (instant.kind == Instant::Kind::kMark) {
+    const std::uint64_t nr_marks = index.nr_marks();
+    for (std::uint64_t i = 0; i < nr_marks; ++i)
+      facts.marks.push_back(POWERCUT_TRY(index.mark(i)).text);
+  }
+  return no_such_instant(instant, facts);
 }
 
 Result<EntryIndex> resolve(const Instant& instant, log::Reader& reader) {

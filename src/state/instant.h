@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "index/log_index.h"
 #include "log/reader.h"
 #include "state/log_summary.h"
 
@@ -37,6 +38,9 @@ struct Instant {
 // nearest; if the log is not whole, the error says where reading ended, and kEnd is an error as
 // well (kBadInput).
 [[nodiscard]] Result<EntryIndex> resolve(const Instant& instant, const LogSummary& summary);
+
+// The same by an index, without a look at the log.
+[[nodiscard]] Result<EntryIndex> resolve(const Instant& instant, const index::LogIndex& index);
 
 // The same by a pass over the log from its start, only as far as needed. Leaves the reader
 // anywhere.

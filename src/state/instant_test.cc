@@ -54,8 +54,8 @@ TEST(Instant, PrintsSoThatItParsesBack) {
   }
 }
 
-// Both ways of resolving, which must agree.
-Result<EntryIndex> resolve_both(const LogBuilder& log, std::string_view text) {
+// The three ways of resolving, which must agree.
+Result<EntryIndex> resolve_all(const LogBuilder& log, std::string_view text) {
   const auto file = log.file("x.log");
   auto instant = parse_instant(text);
   EXPECT_TRUE(instant) << text;
@@ -64,6 +64,16 @@ Result<EntryIndex> resolve_both(const LogBuilder& log, std::string_view text) {
   const LogSummary summary = summarize(*reader);
   const auto by_summary = resolve(*instant, summary);
   const auto by_pass = resolve(*instant, *reader);
+  const auto index = index::LogIndex::open(log.file("x.log"), {});
+  EXPECT_TRUE(index) << index.error().message;
+  const auto by_index = resolve(*instant, **index);
+  EXPECT_EQ(by_index.has_value(), by_pass.has_value()) << text;
+  if (by_index && by_pass) {
+    EXPECT_EQ(*by_index, *by_pass) << text;
+  } else if (!by_index && !by_pass) {
+    EXPECT_EQ(by_index.error().message, by_pass.error().message);
+    EXPECT_EQ(by_index.error().kind, by_pass.error().kind);
+  }
   EXPECT_EQ(by_summary.has_value(), by_pass.has_value()) << text;
   if (by_summary && by_pass) {
     EXPECT_EQ(*by_summary, *by_pass) << text;
@@ -87,7 +97,7 @@ TEST(Resolve, CountsTheEntriesUpToAndIncludingWhatIsNamed) {
       {"end", 9},    {"flush:1", 3},  {"flush:2", 5},  {"mark:m", 2},
       {"mark:n", 6}, {"mark:m#1", 2}, {"mark:m#2", 7}, {"mark:step#3#1", 9},
   };
-  for (const auto& [text, expected] : cases) EXPECT_EQ(resolve_both(log, text), expected) << text;
+  for (const auto& [text, expected] : cases) EXPECT_EQ(resolve_all(log, text), expected) << text;
 }
 
 TEST(Resolve, SaysWhatThereIsInstead) {
@@ -101,12 +111,12 @@ TEST(Resolve, SaysWhatThereIsInstead) {
       {"mark:step#3", "the mark named 'step#3' is written mark:step#3#1"},
   };
   for (const auto& [text, expected] : cases) {
-    const auto n = resolve_both(log, text);
+    const auto n = resolve_all(log, text);
     ASSERT_FALSE(n) << text;
     EXPECT_EQ(n.error().kind, ErrorKind::kUsage) << text;
     EXPECT_THAT(n.error().message, HasSubstr(expected)) << text;
   }
-  const auto n = resolve_both(LogBuilder().write(0, "A"), "mark:m");
+  const auto n = resolve_all(LogBuilder().write(0, "A"), "mark:m");
   ASSERT_FALSE(n);
   EXPECT_THAT(n.error().message, HasSubstr("it has no marks"));
 }
@@ -114,10 +124,10 @@ TEST(Resolve, SaysWhatThereIsInstead) {
 TEST(Resolve, InATornLogFindsWhatStandsBeforeTheTearOnly) {
   LogBuilder log = example();
   log.count(20);
-  EXPECT_EQ(resolve_both(log, "mark:m#2"), 7u);
-  EXPECT_EQ(resolve_both(log, "9"), 9u);
+  EXPECT_EQ(resolve_all(log, "mark:m#2"), 7u);
+  EXPECT_EQ(resolve_all(log, "9"), 9u);
   for (const char* text : {"end", "10", "flush:3", "mark:m#3"}) {
-    const auto n = resolve_both(log, text);
+    const auto n = resolve_all(log, text);
     ASSERT_FALSE(n) << text;
     EXPECT_EQ(n.error().kind, ErrorKind::kBadInput) << text;
     EXPECT_THAT(n.error().message, HasSubstr("torn")) << text;
@@ -125,9 +135,9 @@ TEST(Resolve, InATornLogFindsWhatStandsBeforeTheTearOnly) {
 }
 
 TEST(Resolve, KnowsTheEmptyLog) {
-  EXPECT_EQ(resolve_both(LogBuilder(), "start"), 0u);
-  EXPECT_EQ(resolve_both(LogBuilder(), "end"), 0u);
-  EXPECT_EQ(resolve_both(LogBuilder(), "0"), 0u);
+  EXPECT_EQ(resolve_all(LogBuilder(), "start"), 0u);
+  EXPECT_EQ(resolve_all(LogBuilder(), "end"), 0u);
+  EXPECT_EQ(resolve_all(LogBuilder(), "0"), 0u);
 }
 
 TEST(LogSummary, CountsEachKind) {

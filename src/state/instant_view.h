@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "block/device.h"
+#include "index/log_index.h"
+
+namespace powercut::state {
+
+// The device as it was behind the first N entries of a log: initial content, log and index put
+// together when something is read. Making one costs the same for every N and every log. Read only:
+// what would change it is refused (EROFS); an OverlayDevice on top takes writes.
+//
+// Takes requests of any alignment. No lock is held while reading; the log may grow meanwhile.
+class InstantView final : public BlockDevice {
+ public:
+  // `entries` is at most index->nr_entries(). `base` is the initial content: null is all zero, and
+  // behind the end of one that is shorter than the device there are zeroes.
+  InstantView(std::shared_ptr<const index::LogIndex> index, EntryIndex entries,
+              ByteCount size_bytes, std::shared_ptr<BlockDevice> base);
+
+  [[nodiscard]] EntryIndex entries() const { return entries_; }
+
+  [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] ByteCount size_bytes() const override { return size_bytes_; }
+  [[nodiscard]] Status read(ByteOffset offset, MutableBytes buffer) override;
+  [[nodiscard]] Status write(ByteOffset offset, ConstBytes bytes, Fua fua) override;
+  [[nodiscard]] Status write_zeroes(ByteRange range, Unmap unmap, Fua fua) override;
+  [[nodiscard]] Status discard(ByteRange range, Fua fua) override;
+  [[nodiscard]] Status flush() override { return {}; }
+  // Holes are what was never written over a hole of the initial content, zeroes and discards.
+  [[nodiscard]] Result<std::optional<ByteRange>> next_data(ByteOffset offset) override;
+
+ private:
+  class Gather;
+  [[nodiscard]] Status refuse() const;
+  [[nodiscard]] Status read_initial(ByteOffset offset, MutableBytes buffer) const;
+  // The first data in `extent`; nothing if it is a hole.
+  [[nodiscard]] Result<std::optional<ByteRange>> data_in(const index::Extent& extent) const;
+
+  const std::shared_ptr<const index::LogIndex> index_;
+  const EntryIndex entries_;
+  const ByteCount size_bytes_;
+  const std::shared_ptr<BlockDevice> base_;
+  const ByteCount base_size_bytes_;
+  const std::string name_;
+};
+
+}  // namespace powercut::state

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "state/timeline.h"
+
+#include <fmt/format.h>
+
+#include "block/file_device.h"
+
+namespace powercut::state {
+namespace {
+
+// A base that is shorter than the device does not say how large that is, unless nobody else does.
+Result<DeviceSize> size_of(const index::LogIndex& index, const TimelineOptions& options) {
+  std::optional<ByteCount> base;
+  if (options.base != nullptr) base = options.base->size_bytes();
+  const auto& extension = index.super_block().extension;
+  const bool is_stated = extension && extension->device_size_bytes > 0;
+  const bool is_known = is_stated || options.size_bytes;
+  const ByteCount known = is_stated ? extension->device_size_bytes : options.size_bytes.value_or(0);
+  if (is_known && base && *base <= known) base.reset();
+  return device_size(index, options.size_bytes, base);
+}
+
+std::string on_what_is_assumed(const index::LogIndex& index, const TimelineOptions& options,
+                               const DeviceSize& size) {
+  const std::string& name = index.log()->name();
+  if (size.is_inferred) {
+    return fmt::format(
+        "'{}' does not say how large its device is; {} bytes are the least that hold every entry "
+        "(--size sets another size)",
+        name, size.bytes);
+  }
+  const auto& extension = index.super_block().extension;
+  if (options.base == nullptr && extension &&
+      extension->initial_content == log::InitialContent::kImage) {
+    return fmt::format(
+        "the recorded device was not empty at first ('{}'): what the log does not write reads as "
+        "zeroes (--base says where that content is)",
+        extension->origin_path);
+  }
+  if (options.base != nullptr && options.base->size_bytes() < size.bytes) {
+    return fmt::format("'{}' has {} bytes, the recorded device {}: there are zeroes behind its end",
+                       options.base->name(), options.base->size_bytes(), size.bytes);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Timeline>> Timeline::open(const std::string& log_path,
+                                                 TimelineOptions options) {
+  std::shared_ptr<const File> log = POWERCUT_TRY(PosixFile::open(log_path, {}));
+  if (!options.sidecar_path) options.sidecar_path = index::default_sidecar_path(log_path);
+  return open(std::move(log), std::move(options));
+}
+
+Result<std::unique_ptr<Timeline>> Timeline::open(std::shared_ptr<const File> log,
+                                                 TimelineOptions options) {
+  std::shared_ptr<index::LogIndex> index = POWERCUT_TRY(
+      index::LogIndex::open(std::move(log), {.sidecar_path = options.sidecar_path.value_or(""),
+                                             .notice = options.notice,
+                                             .progress = options.progress}));
+  const DeviceSize size = POWERCUT_TRY(size_of(*index, options));
+  if (options.notice) {
+    const log::Ending ending = index->ending();
+    if (!ending.is_whole()) options.notice(ending.message);
+    const std::string assumed = on_what_is_assumed(*index, options, size);
+    if (!assumed.empty()) options.notice(assumed);
+  }
+  return std::unique_ptr<Timeline>(new Timeline(std::move(index), std::move(options), size));
+}
+
+Timeline::Timeline(std::shared_ptr<index::LogIndex> index, TimelineOptions options, DeviceSize size)
+    : options_(std::move(options)),
+      index_(std::move(index)),
+      is_size_inferred_(size.is_inferred),
+      size_bytes_(size.bytes) {}
+
+Status Timeline::refresh() {
+  POWERCUT_TRY_STATUS(index_->refresh());
+  const DeviceSize size = POWERCUT_TRY(size_of(*index_, options_));
+  ByteCount before = size_bytes_;
+  while (size.bytes > before && !size_bytes_.compare_exchange_weak(before, size.bytes)) {
+  }
+  return {};
+}
+
+Result<EntryIndex> Timeline::resolve(std::string_view text) const {
+  const Instant instant = POWERCUT_TRY(parse_instant(text));
+  return state::resolve(instant, *index_);
+}
+
+std::shared_ptr<InstantView> Timeline::view(EntryIndex entries) const {
+  return std::make_shared<InstantView>(index_, entries, size_bytes_, options_.base);
+}
+
+}  // namespace powercut::state
