@@ -5,13 +5,19 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 
 #include "base/check.h"
+#include "fuzz/index_log.h"
+#include "index/format.h"
+#include "index/log_index.h"
+#include "io/posix_file.h"
 #include "log/codec.h"
 #include "log/reader.h"
 #include "support/golden.h"
 #include "support/log_builder.h"
+#include "support/temporary_directory.h"
 
 namespace powercut {
 namespace {
@@ -111,6 +117,46 @@ void make_lines(const Corpus& corpus) {
              "mark " + std::string(400, 'x') + "\nmark " + std::string(383, 'y'));
 }
 
+// As fuzz/index.cc takes them apart: of one segment, and of one that was gone on with.
+void make_sidecars(const Corpus& corpus) {
+  const test::TemporaryDirectory directory;
+  const std::string log_path = directory / "a.log";
+  const std::string sidecar_path = directory / "a.log.idx";
+  LogBuilder log = make_index_log();
+  const EntryIndex all = log.nr_entries();
+  for (const auto& [name, counts] : std::map<std::string, std::vector<EntryIndex>>{
+           {"whole", {all}}, {"extended", {all - 60, all - 12, all - 2, all}}, {"short", {9}}}) {
+    std::filesystem::remove(sidecar_path);
+    for (const EntryIndex count : counts) {
+      log.count(count).write_to(log_path);
+      auto file = PosixFile::open(log_path, {});
+      POWERCUT_CHECK(file && index::LogIndex::open(std::shared_ptr<const File>(*std::move(file)),
+                                                   {.sidecar_path = sidecar_path}));
+    }
+    const auto sidecar = PosixFile::open(sidecar_path, {});
+    POWERCUT_CHECK(sidecar);
+    std::vector<std::byte> content(*(*sidecar)->size());
+    POWERCUT_CHECK(read_exactly(**sidecar, 0, content));
+    std::vector<std::byte> input = {std::byte{0}};
+    input.insert(input.end(), content.begin(), content.begin() + sizeof(index::IndexHeaderDisk));
+    for (std::size_t at = index::kBlockSize; at < content.size(); at += index::kBlockSize) {
+      ConstBytes block = ConstBytes(content).subspan(at);
+      if (block.size() > index::kBlockSize) {
+        block = block.first(index::kBlockSize);
+        while (!block.empty() && block.back() == std::byte{0})
+          block = block.first(block.size() - 1);
+      }
+      const Le16 length = static_cast<std::uint16_t>(block.size());
+      const auto length_bytes = std::as_bytes(std::span(&length, 1));
+      input.insert(input.end(), length_bytes.begin(), length_bytes.end());
+      input.insert(input.end(), block.begin(), block.end());
+    }
+    corpus.put("index", name, input);
+    input[0] = std::byte{1};
+    corpus.put("index", name + "-fixed", input);
+  }
+}
+
 }  // namespace
 }  // namespace powercut
 
@@ -123,6 +169,7 @@ int main(int argc, char** argv) {
     const powercut::Corpus corpus(argv[1]);
     powercut::make_logs(corpus);
     powercut::make_lines(corpus);
+    powercut::make_sidecars(corpus);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -82,7 +82,7 @@ CANARIES = {
         ("the last 384 bytes", "the last 380 bytes"),
     ),
     "index": (
-        ("| 80 | 8 | header_hash", "| 72 | 8 | header_hash"),
+        ("| 96 | 8 | header_hash", "| 88 | 8 | header_hash"),
         ("| 13 | 1 | kind", "| 13 | 2 | kind"),
         ("| kKindPending | 64 |", "| kKindPending | 65 |"),
         ("| kBlockSize | 65536 |", "| kBlockSize | 65537 |"),

@@ -48,6 +48,8 @@ struct IndexHeaderDisk {
   Le64 nr_entries;            // that are indexed
   Le64 log_end_offset;        // behind the last of them
   Le64 sample_hash;           // XXH3-64 of sampled header sectors of the log
+  Le64 log_mtime_ns;          // of a log without extension: when it was last written, ...
+  Le64 log_file_bytes;        // ... and how long it was; otherwise zero
   Le64 nr_segments;
   Le64 table_offset;  // of the SegmentDisks, in bytes
   Le64 table_hash;    // XXH3-64 of them
@@ -116,17 +118,19 @@ struct MarkDisk {
   Le32 text;  // offset; it ends where the next begins
 };
 
-static_assert(sizeof(IndexHeaderDisk) == 88);
+static_assert(sizeof(IndexHeaderDisk) == 104);
 static_assert(offsetof(IndexHeaderDisk, version) == 8);
 static_assert(offsetof(IndexHeaderDisk, sector_size) == 12);
 static_assert(offsetof(IndexHeaderDisk, log_uuid) == 16);
 static_assert(offsetof(IndexHeaderDisk, nr_entries) == 32);
 static_assert(offsetof(IndexHeaderDisk, log_end_offset) == 40);
 static_assert(offsetof(IndexHeaderDisk, sample_hash) == 48);
-static_assert(offsetof(IndexHeaderDisk, nr_segments) == 56);
-static_assert(offsetof(IndexHeaderDisk, table_offset) == 64);
-static_assert(offsetof(IndexHeaderDisk, table_hash) == 72);
-static_assert(offsetof(IndexHeaderDisk, header_hash) == 80);
+static_assert(offsetof(IndexHeaderDisk, log_mtime_ns) == 56);
+static_assert(offsetof(IndexHeaderDisk, log_file_bytes) == 64);
+static_assert(offsetof(IndexHeaderDisk, nr_segments) == 72);
+static_assert(offsetof(IndexHeaderDisk, table_offset) == 80);
+static_assert(offsetof(IndexHeaderDisk, table_hash) == 88);
+static_assert(offsetof(IndexHeaderDisk, header_hash) == 96);
 
 static_assert(sizeof(SegmentDisk) == 120);
 static_assert(offsetof(SegmentDisk, first_entry) == 8);

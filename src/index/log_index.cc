@@ -421,8 +421,9 @@ Result<std::shared_ptr<LogIndex::State>> LogIndex::grow_sidecar(const State& fro
   POWERCUT_TRY_STATUS(check_replaceable(options_.sidecar_path));
   const auto store = POWERCUT_TRY(SegmentStore::make_sidecar(options_.sidecar_path));
   for (std::size_t i = 0; i < nr_kept; ++i) POWERCUT_TRY_STATUS(store->add_copy(*from.segments[i]));
+  const LogIdentity identity = identify(reader);
   auto state = POWERCUT_TRY(grow_in(*store, from, nr_kept, incoming, reader));
-  const auto header = make_header(reader, state->segments, state->end_offset);
+  const auto header = make_header(reader, identity, state->segments, state->end_offset);
   // Not with what may be wrong; the caller sees to that.
   if (from.is_damaged()) return state;
   const Status status = header ? store->finish(*header) : Status(Unexpected(header.error()));

@@ -8,13 +8,13 @@
 namespace powercut::index {
 
 Result<std::unique_ptr<SegmentStore>> SegmentStore::make_nameless() {
-  return std::unique_ptr<SegmentStore>(
-      new SegmentStore(POWERCUT_TRY(PosixFile::open_temporary()), nullptr));
+  auto file = POWERCUT_TRY(PosixFile::open_temporary());
+  return std::unique_ptr<SegmentStore>(new SegmentStore(std::move(file), nullptr));
 }
 
 Result<std::unique_ptr<SegmentStore>> SegmentStore::make_sidecar(const std::string& path) {
-  return std::unique_ptr<SegmentStore>(
-      new SegmentStore(nullptr, POWERCUT_TRY(NewFile::make(path))));
+  auto file = POWERCUT_TRY(NewFile::make(path));
+  return std::unique_ptr<SegmentStore>(new SegmentStore(nullptr, std::move(file)));
 }
 
 Result<std::shared_ptr<const Segment>> SegmentStore::add(SegmentBuilder& builder,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An index is tied to its log in three ways. The log's UUID, where it has one. That the log has at
-// least the entries that are indexed. And a hash of some header sectors, the first and the last
-// among them: it tells logs without a UUID, and a log that was cut back, or copied, and then went on
-// differently. Headers that will be rewritten, of flushes whose outcome was not known, are left out.
+// An index is tied to its log in three ways. The log's UUID; a log without one must not have been
+// written since, as there is nothing else by which to tell it from one that is much alike. That the
+// log has at least the entries that are indexed. And a hash of some header sectors, the first and
+// the last among them: it tells a log that was cut back, or copied, and then went on differently.
+// Headers that will be rewritten, of flushes whose outcome was not known, are left out.
 //
 // The hashes find what went wrong by accident, not what was made up: they can be calculated by
 // anybody. So a sidecar is only trusted if its owner is one who could as well have written the log.
@@ -54,11 +55,6 @@ Result<std::uint64_t> sample_hash(const log::Reader& reader, const Segments& seg
   return log::payload_hash(samples);
 }
 
-log::Uuid uuid_of(const log::Reader& reader) {
-  const auto& extension = reader.super_block().extension;
-  return extension ? extension->uuid : log::Uuid{};
-}
-
 Status check_owner(const PosixFile& sidecar, const File& log) {
   struct stat info {};
   if (::fstat(sidecar.fd(), &info) != 0) return os_error("cannot stat it");
@@ -87,10 +83,13 @@ Result<IndexHeaderDisk> read_header(const PosixFile& file) {
 }
 
 Status check_belongs(const IndexHeaderDisk& header, const log::Reader& reader) {
-  const log::Uuid uuid = uuid_of(reader);
+  const LogIdentity log = identify(reader);
   if (header.sector_size != reader.sector_size() ||
-      !std::equal(uuid.begin(), uuid.end(), std::begin(header.log_uuid))) {
+      !std::equal(log.uuid.begin(), log.uuid.end(), std::begin(header.log_uuid))) {
     return bad_input("it belongs to another log");
+  }
+  if (header.log_mtime_ns != log.mtime_ns || header.log_file_bytes != log.file_bytes) {
+    return bad_input("the log, which has no UUID, has been written since");
   }
   if (header.nr_entries > reader.super_block().nr_entries ||
       header.log_end_offset > reader.file_size()) {
@@ -140,12 +139,30 @@ std::uint64_t hash_of(const IndexHeaderDisk& header) {
   return log::payload_hash(bytes.first(offsetof(IndexHeaderDisk, header_hash)));
 }
 
-Result<IndexHeaderDisk> make_header(const log::Reader& reader, const Segments& segments,
-                                    ByteOffset log_end_offset) {
+LogIdentity identify(const log::Reader& reader) {
+  LogIdentity identity;
+  if (const auto& extension = reader.super_block().extension) {
+    identity.uuid = extension->uuid;
+    return identity;
+  }
+  identity.file_bytes = reader.file_size();
+  struct stat info {};
+  const auto* file = dynamic_cast<const PosixFile*>(&reader.file());
+  if (file != nullptr && ::fstat(file->fd(), &info) == 0) {
+    constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+    identity.mtime_ns = static_cast<std::uint64_t>(info.st_mtim.tv_sec) * kNsPerSecond +
+                        static_cast<std::uint64_t>(info.st_mtim.tv_nsec);
+  }
+  return identity;
+}
+
+Result<IndexHeaderDisk> make_header(const log::Reader& reader, const LogIdentity& identity,
+                                    const Segments& segments, ByteOffset log_end_offset) {
   IndexHeaderDisk header{};
   header.sector_size = reader.sector_size();
-  const log::Uuid uuid = uuid_of(reader);
-  std::copy(uuid.begin(), uuid.end(), std::begin(header.log_uuid));
+  std::copy(identity.uuid.begin(), identity.uuid.end(), std::begin(header.log_uuid));
+  header.log_mtime_ns = identity.mtime_ns;
+  header.log_file_bytes = identity.file_bytes;
   header.nr_entries = segments.empty() ? 0 : segments.back()->end_entry();
   header.log_end_offset = log_end_offset;
   header.sample_hash = POWERCUT_TRY(sample_hash(reader, segments));

@@ -13,6 +13,16 @@ namespace powercut::index {
 
 using Segments = std::vector<std::shared_ptr<const Segment>>;
 
+// Which log it is, of those that look alike; see sidecar.cc.
+struct LogIdentity {
+  log::Uuid uuid = {};
+  std::uint64_t mtime_ns = 0;
+  ByteCount file_bytes = 0;
+  friend bool operator==(const LogIdentity&, const LogIdentity&) = default;
+};
+// To be asked before its entries are read.
+[[nodiscard]] LogIdentity identify(const log::Reader& reader);
+
 struct Sidecar {
   Segments segments;
   EntryIndex nr_entries = 0;
@@ -33,6 +43,7 @@ struct Sidecar {
 
 // What ties an index of these segments to a log. The store fills in the rest.
 [[nodiscard]] Result<IndexHeaderDisk> make_header(const log::Reader& reader,
+                                                  const LogIdentity& identity,
                                                   const Segments& segments,
                                                   ByteOffset log_end_offset);
 

@@ -80,8 +80,8 @@ LogBuilder& LogBuilder::mark(std::string_view name) {
 
 LogBuilder& LogBuilder::entry(log::Entry entry, ConstBytes payload) {
   const ByteOffset offset = entry.sector * sector_size();
-  return add(std::move(entry), log::Operation::kUnknown, payload,
-             {offset, {payload.begin(), payload.end()}});
+  const auto operation = entry.extension ? entry.extension->operation : log::Operation::kUnknown;
+  return add(std::move(entry), operation, payload, {offset, {payload.begin(), payload.end()}});
 }
 
 LogBuilder& LogBuilder::add(log::Entry entry, log::Operation operation, ConstBytes payload,

@@ -41,7 +41,8 @@ class LogBuilder {
   LogBuilder& discard(Sector sector, std::uint64_t nr_sectors, std::uint64_t flags = 0);
   LogBuilder& flush(std::uint64_t flags = 0);
   LogBuilder& mark(std::string_view name);
-  // Anything else; sector_size, index, offset and, where the log has one, extension are filled in.
+  // Anything else; sector_size, index, offset and, where the log has one, extension are filled in,
+  // but for the operation if the entry has an extension.
   LogBuilder& entry(log::Entry entry, ConstBytes payload);
 
   // What the super block says, instead of the truth.
