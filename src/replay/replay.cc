@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The caller's thread reads the headers, jumping over the payloads, and cuts what they do into pieces; a
-// WorkQueue copies the payloads from the log's file to the device. Memory is bounded by
-// the queue's length. Large payloads that are holes of the log's file, as recorders leave them for
-// zeroes, are not read.
+// WorkQueue copies the payloads from the log's file to the device. Of a run of entries, a Window, only
+// what none of them writes over is carried out: the first run is short, so that the queue has something
+// to do at once, and each is longer than the one before, up to what memory is worth. Large payloads that
+// are holes of the log's file, as recorders leave them for zeroes, are not read.
 #include "replay/replay.h"
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "replay/window.h"
 #include "replay/work_queue.h"
 
 namespace powercut::replay {
@@ -20,6 +22,10 @@ constexpr std::uint64_t kProgressInterval = 64;  // entries
 constexpr ByteCount kWorthAsking = 64 * kKiB;
 // A hole begins and ends on a multiple of the file system's block; this suits all of them.
 constexpr ByteCount kHoleAlignment = 64 * kKiB;
+// Pieces of the first window, how much longer each is than the one before, and of the longest.
+constexpr std::size_t kFirstWindow = 1024;
+constexpr std::size_t kWindowGrowth = 4;
+constexpr std::size_t kLongestWindow = 512 * 1024;
 
 class Replayer {
  public:
@@ -49,7 +55,7 @@ class Replayer {
       }
     }
     totals_.to = reader_.position();
-    POWERCUT_TRY_STATUS(queue_.drain());
+    POWERCUT_TRY_STATUS(finish());
     if (options_.flush) POWERCUT_TRY_STATUS(device_.flush());
     if (totals_.to < to) POWERCUT_TRY_STATUS(why_it_ended(to));
     return totals_;
@@ -66,8 +72,22 @@ class Replayer {
   // An entry that cannot be applied is reported when all before it have been.
   Status in_order(Status applied) {
     if (applied) return {};
-    POWERCUT_TRY_STATUS(queue_.drain());
+    POWERCUT_TRY_STATUS(finish());
     return applied;
+  }
+
+  Status add(const Piece& piece) {
+    window_.add(piece);
+    if (window_.size() < window_size_) return {};
+    window_size_ = std::min(window_size_ * kWindowGrowth, kLongestWindow);
+    return empty_window();
+  }
+  Status empty_window() {
+    return window_.empty_into([&](const Piece& piece) { return queue_.add(piece); });
+  }
+  Status finish() {
+    POWERCUT_TRY_STATUS(empty_window());
+    return queue_.drain();
   }
 
   Status why_it_ended(EntryIndex wanted) {
@@ -99,14 +119,14 @@ class Replayer {
     if (entry.is_discard()) return discard(entry, range);
     ++totals_.written_entries;
     totals_.written_bytes += range.size();
-    if (entry.is_zeroes()) return queue_.add({entry.index, range, std::nullopt});
+    if (entry.is_zeroes()) return add({entry.index, range, std::nullopt});
     return write(entry, range);
   }
 
   Status discard(const log::Entry& entry, ByteRange range) {
     ++totals_.discarded_entries;
     totals_.discarded_bytes += range.size();
-    return queue_.add({entry.index, range, std::nullopt});
+    return add({entry.index, range, std::nullopt});
   }
 
   // A payload that is a hole but for its ends becomes a hole but for its ends.
@@ -116,13 +136,13 @@ class Replayer {
     const ByteRange zeroes = {range.begin + (hole.begin - payload),
                               range.begin + (hole.end - payload)};
     POWERCUT_TRY_STATUS(copy(entry, payload, {range.begin, zeroes.begin}));
-    if (zeroes.size() > 0) POWERCUT_TRY_STATUS(queue_.add({entry.index, zeroes, std::nullopt}));
+    if (zeroes.size() > 0) POWERCUT_TRY_STATUS(add({entry.index, zeroes, std::nullopt}));
     return copy(entry, hole.end, {zeroes.end, range.end});
   }
 
   Status copy(const log::Entry& entry, ByteOffset log_offset, ByteRange range) {
     if (range.size() == 0) return {};
-    return queue_.add({entry.index, range, log_offset});
+    return add({entry.index, range, log_offset});
   }
 
   // As recorders leave one for zeroes; empty, at the payload's end, if there is none. So cut that the
@@ -146,6 +166,8 @@ class Replayer {
   const Options& options_;
   const ByteCount size_bytes_;
   Totals totals_;
+  Window window_;
+  std::size_t window_size_ = kFirstWindow;
   WorkQueue queue_;
 };
 

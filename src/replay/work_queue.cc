@@ -13,7 +13,10 @@ namespace {
 // Handing over costs a lock and a wake-up.
 constexpr std::size_t kBatchPieces = 64;
 constexpr ByteCount kBatchBytes = 1 * kMiB;
-constexpr std::size_t kMaxBatchesPerWorker = 8;
+// Long, so that the caller can read on while the workers write: what waits is small. Bounded in bytes
+// as well, so that what the caller has come to is not far from what has been done.
+constexpr std::size_t kMaxBatches = 4096;
+constexpr ByteCount kMaxBytes = 256 * kMiB;
 // One writes, or waits for the device, while the other reads the log.
 constexpr unsigned kMinWorkers = 2;
 constexpr unsigned kMaxWorkers = 8;
@@ -65,27 +68,28 @@ Status WorkQueue::add(const Piece& piece) {
 
 Status WorkQueue::add_part(const Piece& piece) {
   Worker& worker = *workers_[piece.device.begin / stripe_size_ % workers_.size()];
-  worker.next.push_back(piece);
-  worker.next_bytes += piece.device.size();
-  if (worker.next.size() < kBatchPieces && worker.next_bytes < kBatchBytes) return {};
+  worker.next.pieces.push_back(piece);
+  worker.next.bytes += piece.device.size();
+  if (worker.next.pieces.size() < kBatchPieces && worker.next.bytes < kBatchBytes) return {};
   return hand_over(worker);
 }
 
 Status WorkQueue::hand_over(Worker& worker) {
   MutexLock lock(mutex_);
-  while (!error_ && worker.batches.size() >= kMaxBatchesPerWorker) has_room_.wait(lock);
+  while (!error_ && (batches_under_way_ >= kMaxBatches || bytes_under_way_ >= kMaxBytes))
+    has_room_.wait(lock);
   if (error_) return status();
-  worker.batches.push_back(std::move(worker.next));
   ++batches_under_way_;
+  bytes_under_way_ += worker.next.bytes;
+  worker.batches.push_back(std::move(worker.next));
   worker.has_work.notify_one();
-  worker.next.clear();
-  worker.next_bytes = 0;
+  worker.next = {};
   return {};
 }
 
 Status WorkQueue::drain() {
   for (const auto& worker : workers_) {
-    if (!worker->next.empty()) POWERCUT_TRY_STATUS(hand_over(*worker));
+    if (!worker->next.pieces.empty()) POWERCUT_TRY_STATUS(hand_over(*worker));
   }
   MutexLock lock(mutex_);
   while (batches_under_way_ > 0) has_room_.wait(lock);
@@ -102,13 +106,14 @@ void WorkQueue::run(Worker& worker) {
     bool must_stop = error_.has_value();
     lock.unlock();
     std::optional<Error> error;
-    auto piece = batch.begin();
-    for (; !must_stop && !error && piece != batch.end(); ++piece) {
+    auto piece = batch.pieces.begin();
+    for (; !must_stop && !error && piece != batch.pieces.end(); ++piece) {
       if (Status done = carry_out(*piece, *worker.mover); !done) error = std::move(done).error();
     }
     lock.lock();
     if (error) remember(*std::move(error), std::prev(piece)->entry);
     --batches_under_way_;
+    bytes_under_way_ -= batch.bytes;
     has_room_.notify_all();
   }
 }

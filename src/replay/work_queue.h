@@ -45,10 +45,12 @@ class WorkQueue {
   [[nodiscard]] Status drain();
 
  private:
-  using Batch = std::vector<Piece>;
+  struct Batch {
+    std::vector<Piece> pieces;
+    ByteCount bytes = 0;
+  };
   struct Worker {
-    Batch next;  // only the caller's: not handed over yet
-    ByteCount next_bytes = 0;
+    Batch next;                    // only the caller's: not handed over yet
     std::unique_ptr<Mover> mover;  // only the thread's
     CondVar has_work;
     std::deque<Batch> batches;  // guarded by mutex_
@@ -70,6 +72,7 @@ class WorkQueue {
   Mutex mutex_;
   CondVar has_room_;  // also: everything is done
   std::size_t batches_under_way_ POWERCUT_GUARDED_BY(mutex_) = 0;
+  ByteCount bytes_under_way_ POWERCUT_GUARDED_BY(mutex_) = 0;
   bool stopping_ POWERCUT_GUARDED_BY(mutex_) = false;
   std::optional<Error> error_ POWERCUT_GUARDED_BY(mutex_);
   EntryIndex failed_entry_ POWERCUT_GUARDED_BY(mutex_) = 0;
