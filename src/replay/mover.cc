@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -20,6 +21,62 @@ namespace {
 constexpr std::size_t kBufferSize = 256 * kKiB;
 // What an unprivileged user may set (fs.pipe-max-size); one piece is seldom larger.
 constexpr int kPipeSize = 1 * kMiB;
+
+// Parts of the log no further apart are read together: a call costs more than copying so much.
+constexpr ByteCount kWorthReading = 4 * kKiB;
+
+// The bytes of the parts, one behind the other.
+class Gatherer {
+ public:
+  Result<ConstBytes> read(const File& log, std::span<const LogPart> parts) {
+    gathered_.resize(Mover::kGatherBytes);
+    std::size_t filled = 0;
+    while (!parts.empty()) {
+      const std::size_t together = nr_together(parts);
+      const auto bytes = POWERCUT_TRY(read_together(log, parts.first(together), filled));
+      filled += bytes;
+      parts = parts.subspan(together);
+    }
+    return ConstBytes(gathered_).first(filled);
+  }
+
+ private:
+  static std::size_t nr_together(std::span<const LogPart> parts) {
+    std::size_t count = 1;
+    ByteOffset end = parts[0].offset + parts[0].length;
+    for (; count < parts.size(); ++count) {
+      const LogPart& next = parts[count];
+      const bool is_near = next.offset >= end && next.offset - end <= kWorthReading &&
+                           next.offset + next.length - parts[0].offset <= Mover::kGatherBytes;
+      if (!is_near) break;
+      end = next.offset + next.length;
+    }
+    return count;
+  }
+  // Gives how many bytes it put behind the `filled` first.
+  Result<std::size_t> read_together(const File& log, std::span<const LogPart> parts,
+                                    std::size_t filled) {
+    const LogPart& first = parts.front();
+    if (parts.size() == 1) {
+      const auto into = MutableBytes(gathered_).subspan(filled, first.length);
+      POWERCUT_TRY_STATUS(read_exactly(log, first.offset, into));
+      return first.length;
+    }
+    span_.resize(Mover::kGatherBytes);
+    const ByteOffset end = parts.back().offset + parts.back().length;
+    POWERCUT_TRY_STATUS(
+        read_exactly(log, first.offset, MutableBytes(span_).first(end - first.offset)));
+    std::size_t done = 0;
+    for (const LogPart& part : parts) {
+      std::memcpy(&gathered_[filled + done], &span_[part.offset - first.offset], part.length);
+      done += part.length;
+    }
+    return done;
+  }
+
+  std::vector<std::byte> gathered_;
+  std::vector<std::byte> span_;
+};
 
 class BufferMover final : public Mover {
  public:
@@ -41,6 +98,10 @@ class BufferMover final : public Mover {
     return {};
   }
 
+  Status gather(std::span<const LogPart> parts, ByteOffset to) override {
+    return device_.write(to, POWERCUT_TRY(gatherer_.read(log_, parts)), Fua::kNo);
+  }
+
   Status zero(ByteRange range) override {
     return device_.write_zeroes(range, Unmap::kYes, Fua::kNo);
   }
@@ -48,6 +109,7 @@ class BufferMover final : public Mover {
  private:
   const File& log_;
   BlockDevice& device_;
+  Gatherer gatherer_;
   std::vector<std::byte> buffer_;
 };
 
@@ -70,6 +132,10 @@ class FileMover final : public Mover {
       length -= done;
     }
     return {};
+  }
+
+  Status gather(std::span<const LogPart> parts, ByteOffset to) override {
+    return device_.write_at(to, POWERCUT_TRY(gatherer_.read(log_, parts)));
   }
 
   Status zero(ByteRange range) override { return device_.write_zeroes(range); }
@@ -130,6 +196,7 @@ class FileMover final : public Mover {
   PosixFile& device_;
   UniqueFd pipe_out_;
   UniqueFd pipe_in_;
+  Gatherer gatherer_;
   std::vector<std::byte> buffer_;
 };
 

@@ -2,11 +2,18 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
 #include "block/device.h"
 #include "io/file.h"
 
 namespace powercut::replay {
+
+// Some of a log's bytes.
+struct LogPart {
+  ByteOffset offset = 0;
+  ByteCount length = 0;
+};
 
 // Carries bytes from a log's file to a device. Not thread-safe: each thread has its own. The ranges
 // have been checked to lie in the device and to be multiples of alignment().
@@ -19,6 +26,9 @@ class Mover {
   [[nodiscard]] virtual bool is_serial() const = 0;
   // `length` bytes at `from` in the log to `to` on the device.
   [[nodiscard]] virtual Status copy(ByteOffset from, ByteOffset to, ByteCount length) = 0;
+  // Small parts, kGatherBytes in all at most, one behind the other to `to` on the device, in one write.
+  static constexpr ByteCount kGatherBytes = 256 * kKiB;
+  [[nodiscard]] virtual Status gather(std::span<const LogPart> parts, ByteOffset to) = 0;
   [[nodiscard]] virtual Status zero(ByteRange range) = 0;
 };
 

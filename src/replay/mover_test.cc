@@ -45,12 +45,22 @@ void expect_moves_bytes(Mover& mover, BlockDevice& device, ConstBytes log) {
   Prng prng(3);
   for (int i = 0; i < 100; ++i) {
     const ByteCount length = prng.between(1, i % 10 == 0 ? 3 * kMiB : 9000);
-    const ByteOffset from = prng.below(log.size() - length);
+    const ByteOffset from = prng.below(log.size() - length - 2000);
     const ByteOffset to = prng.below(expected.size() - length);
     const auto target = expected.begin() + static_cast<std::ptrdiff_t>(to);
     if (prng.one_in(4)) {
       ASSERT_TRUE(mover.zero({to, to + length}));
       std::fill_n(target, length, std::byte{0});
+    } else if (prng.one_in(3) && length <= Mover::kGatherBytes) {
+      // In order and near, in order and far, and back.
+      const LogPart parts[] = {{from, length / 3},
+                               {from + length / 3 + prng.below(2000), length / 3},
+                               {prng.below(log.size() - length), length - length / 3 * 2}};
+      auto at = target;
+      for (const LogPart& part : parts) {
+        at = std::copy_n(log.begin() + static_cast<std::ptrdiff_t>(part.offset), part.length, at);
+      }
+      ASSERT_TRUE(mover.gather(parts, to));
     } else {
       const Status status = mover.copy(from, to, length);
       ASSERT_TRUE(status) << status.error().message;

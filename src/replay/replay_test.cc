@@ -232,7 +232,9 @@ TEST(Replay, PassesOnTheErrorOfTheDevice) {
   for (const unsigned workers : {1u, 2u, 4u}) {
     FaultyDevice device(std::make_shared<MemoryDevice>(1000 * kSector, 1, "x.img"),
                         [](Request::Kind, ByteRange range, std::uint64_t) -> Status {
-                          if (range.begin == 500 * kSector) return os_error("write of a test", EIO);
+                          const ByteOffset bad = 500 * kSector;
+                          if (range.begin <= bad && bad < range.end)
+                            return os_error("write of a test", EIO);
                           return {};
                         });
     const auto totals =

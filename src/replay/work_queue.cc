@@ -29,6 +29,22 @@ unsigned suitable_workers(const Mover& mover) {
   return std::clamp(std::thread::hardware_concurrency(), kMinWorkers, kMaxWorkers);
 }
 
+// A piece that is copied sooner than written by itself.
+constexpr ByteCount kSmallPiece = 32 * kKiB;
+
+// The end of the small pieces from `piece` on that follow one another on the device.
+std::vector<Piece>::const_iterator end_of_run(std::vector<Piece>::const_iterator piece,
+                                              std::vector<Piece>::const_iterator end) {
+  const ByteOffset begin = piece->device.begin;
+  for (ByteOffset at = begin; piece != end; at = piece->device.end, ++piece) {
+    const bool goes_on = piece->log_offset && piece->device.begin == at &&
+                         piece->device.size() <= kSmallPiece &&
+                         piece->device.end - begin <= Mover::kGatherBytes;
+    if (!goes_on) break;
+  }
+  return piece;
+}
+
 }  // namespace
 
 WorkQueue::WorkQueue(const File& log, BlockDevice& device, unsigned workers, ByteCount stripe_size)
@@ -107,8 +123,15 @@ void WorkQueue::run(Worker& worker) {
     lock.unlock();
     std::optional<Error> error;
     auto piece = batch.pieces.begin();
-    for (; !must_stop && !error && piece != batch.pieces.end(); ++piece) {
+    while (!must_stop && !error && piece != batch.pieces.end()) {
+      const auto run_end = end_of_run(piece, batch.pieces.end());
+      // If that fails it is done piece by piece, to see which one it is.
+      if (run_end - piece > 1 && gather(piece, run_end, *worker.mover)) {
+        piece = run_end;
+        continue;
+      }
       if (Status done = carry_out(*piece, *worker.mover); !done) error = std::move(done).error();
+      ++piece;
     }
     lock.lock();
     if (error) remember(*std::move(error), std::prev(piece)->entry);
@@ -126,6 +149,15 @@ Status WorkQueue::carry_out(const Piece& piece, Mover& mover) const {
   return with_context(std::move(done).error(),
                       fmt::format("replaying entry {} to byte {} of '{}'", piece.entry,
                                   piece.device.begin, device_.name()));
+}
+
+bool WorkQueue::gather(Pieces begin, Pieces end, Mover& mover) {
+  std::vector<LogPart> parts;
+  parts.reserve(static_cast<std::size_t>(end - begin));
+  for (auto piece = begin; piece != end; ++piece) {
+    parts.push_back({*piece->log_offset, piece->device.size()});
+  }
+  return mover.gather(parts, begin->device.begin).has_value();
 }
 
 void WorkQueue::remember(Error error, EntryIndex entry) {

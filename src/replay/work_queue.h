@@ -60,6 +60,8 @@ class WorkQueue {
   void run(Worker& worker);
   [[nodiscard]] Status add_part(const Piece& piece);
   [[nodiscard]] Status carry_out(const Piece& piece, Mover& mover) const;
+  using Pieces = std::vector<Piece>::const_iterator;
+  [[nodiscard]] static bool gather(Pieces begin, Pieces end, Mover& mover);
   [[nodiscard]] Status hand_over(Worker& worker);
   void remember(Error error, EntryIndex entry) POWERCUT_REQUIRES(mutex_);
   [[nodiscard]] Status status() const POWERCUT_REQUIRES(mutex_);
