@@ -22,6 +22,11 @@ constexpr std::size_t kBufferSize = 256 * kKiB;
 // What an unprivileged user may set (fs.pipe-max-size); one piece is seldom larger.
 constexpr int kPipeSize = 1 * kMiB;
 
+// Whether a payload is a hole is asked for payloads from this size on: below, copying costs no more.
+constexpr ByteCount kWorthAsking = 64 * kKiB;
+// A hole begins and ends on a multiple of the file system's block; this suits all of them.
+constexpr ByteCount kHoleAlignment = 64 * kKiB;
+
 // Parts of the log no further apart are read together: a call costs more than copying so much.
 constexpr ByteCount kWorthReading = 4 * kKiB;
 
@@ -117,7 +122,10 @@ class BufferMover final : public Mover {
 // also on a block device whose logical blocks are larger than the log's sectors.
 class FileMover final : public Mover {
  public:
-  FileMover(const PosixFile& log, PosixFile& device) : log_(log), device_(device) { open_pipe(); }
+  FileMover(const File& log, PosixFile& device)
+      : log_(log), posix_log_(dynamic_cast<const PosixFile*>(&log)), device_(device) {
+    if (posix_log_ != nullptr) open_pipe();
+  }
 
   std::uint32_t alignment() const override { return 1; }
   // File systems lock a regular file while it is written through the page cache.
@@ -162,7 +170,7 @@ class FileMover final : public Mover {
     auto log_offset = static_cast<loff_t>(from);
     ssize_t in_pipe = 0;
     do {
-      in_pipe = ::splice(log_.fd(), &log_offset, pipe_in_.get(), nullptr, length, 0);
+      in_pipe = ::splice(posix_log_->fd(), &log_offset, pipe_in_.get(), nullptr, length, 0);
     } while (in_pipe < 0 && errno == EINTR);
     if (in_pipe < 0 && errno == EINVAL) return (give_up_splicing(), 0);
     if (in_pipe < 0) return os_error(fmt::format("cannot read '{}' at byte {}", log_.name(), from));
@@ -192,7 +200,8 @@ class FileMover final : public Mover {
     return piece.size();
   }
 
-  const PosixFile& log_;
+  const File& log_;
+  const PosixFile* const posix_log_;  // null: nothing to splice from
   PosixFile& device_;
   UniqueFd pipe_out_;
   UniqueFd pipe_in_;
@@ -202,11 +211,21 @@ class FileMover final : public Mover {
 
 }  // namespace
 
+Result<ByteRange> known_hole(const File& log, ByteRange bytes, std::uint32_t alignment) {
+  const ByteRange none = {bytes.end, bytes.end};
+  if (bytes.size() < kWorthAsking) return none;
+  const ByteOffset begin = align_up(bytes.begin, kHoleAlignment);
+  const ByteOffset end = align_down(bytes.end, kHoleAlignment);
+  if (begin >= end || !POWERCUT_TRY(log.is_hole({begin, end}))) return none;
+  const ByteRange hole = {bytes.begin + align_up(begin - bytes.begin, alignment),
+                          bytes.begin + align_down(end - bytes.begin, alignment)};
+  return hole.begin < hole.end ? hole : none;
+}
+
 std::unique_ptr<Mover> make_mover(const File& log, BlockDevice& device) {
-  const auto* log_file = dynamic_cast<const PosixFile*>(&log);
   auto* file_device = dynamic_cast<FileDevice*>(&device);
-  if (log_file == nullptr || file_device == nullptr) return make_buffer_mover(log, device);
-  return std::make_unique<FileMover>(*log_file, file_device->file());
+  if (file_device == nullptr) return make_buffer_mover(log, device);
+  return std::make_unique<FileMover>(log, file_device->file());
 }
 
 std::unique_ptr<Mover> make_buffer_mover(const File& log, BlockDevice& device) {

@@ -38,4 +38,10 @@ class Mover {
 // Always through a buffer.
 [[nodiscard]] std::unique_ptr<Mover> make_buffer_mover(const File& log, BlockDevice& device);
 
+// Recorders leave zeroes as holes of the log's file. The part of `bytes`, some of a payload, that is known
+// to be one; empty, at their end, if there is none or asking costs more than copying. It begins and ends
+// a multiple of `alignment` behind their beginning.
+[[nodiscard]] Result<ByteRange> known_hole(const File& log, ByteRange bytes,
+                                           std::uint32_t alignment);
+
 }  // namespace powercut::replay

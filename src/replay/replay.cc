@@ -18,10 +18,6 @@ namespace powercut::replay {
 namespace {
 
 constexpr std::uint64_t kProgressInterval = 64;  // entries
-// Whether a payload is a hole is asked for payloads from this size on: below, copying costs no more.
-constexpr ByteCount kWorthAsking = 64 * kKiB;
-// A hole begins and ends on a multiple of the file system's block; this suits all of them.
-constexpr ByteCount kHoleAlignment = 64 * kKiB;
 // Pieces of the first window, how much longer each is than the one before, and of the longest.
 constexpr std::size_t kFirstWindow = 1024;
 constexpr std::size_t kWindowGrowth = 4;
@@ -145,20 +141,11 @@ class Replayer {
     return add({entry.index, range, log_offset});
   }
 
-  // As recorders leave one for zeroes; empty, at the payload's end, if there is none. So cut that the
-  // device takes the three parts.
+  // A log of ours says of each entry whether it is zeroes.
   Result<ByteRange> hole_in_payload(const log::Entry& entry) {
-    const ByteRange none = {entry.end_offset(), entry.end_offset()};
-    // A log of ours says of each entry whether it is zeroes.
-    if (entry.extension || entry.payload_bytes() < kWorthAsking) return none;
-    const ByteOffset payload = entry.payload_offset();
-    const ByteOffset begin = align_up(payload, kHoleAlignment);
-    const ByteOffset end = align_down(entry.end_offset(), kHoleAlignment);
-    if (begin >= end || !POWERCUT_TRY(reader_.file().is_hole({begin, end}))) return none;
-    const std::uint32_t alignment = queue_.alignment();
-    const ByteRange hole = {payload + align_up(begin - payload, alignment),
-                            payload + align_down(end - payload, alignment)};
-    return hole.begin < hole.end ? hole : none;
+    if (entry.extension) return ByteRange{entry.end_offset(), entry.end_offset()};
+    return known_hole(reader_.file(), {entry.payload_offset(), entry.end_offset()},
+                      queue_.alignment());
   }
 
   log::Reader& reader_;

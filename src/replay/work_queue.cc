@@ -146,9 +146,10 @@ Status WorkQueue::carry_out(const Piece& piece, Mover& mover) const {
                     ? mover.copy(*piece.log_offset, piece.device.begin, piece.device.size())
                     : mover.zero(piece.device);
   if (done) return {};
+  const std::string what =
+      piece.entry == kNoEntry ? "restoring" : fmt::format("replaying entry {} to", piece.entry);
   return with_context(std::move(done).error(),
-                      fmt::format("replaying entry {} to byte {} of '{}'", piece.entry,
-                                  piece.device.begin, device_.name()));
+                      fmt::format("{} byte {} of '{}'", what, piece.device.begin, device_.name()));
 }
 
 bool WorkQueue::gather(Pieces begin, Pieces end, Mover& mover) {

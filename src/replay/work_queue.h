@@ -13,9 +13,11 @@
 
 namespace powercut::replay {
 
+inline constexpr EntryIndex kNoEntry = ~EntryIndex{0};
+
 // A part of an entry's effect on the device.
 struct Piece {
-  EntryIndex entry = 0;
+  EntryIndex entry = 0;  // kNoEntry: it is no single one's
   ByteRange device;
   // Where its content stands in the log; nothing: it is zeroes.
   std::optional<ByteOffset> log_offset;
