@@ -84,6 +84,42 @@ TEST(OverlayDevice, BehavesLikeAnArrayAndLeavesTheBaseAlone) {
   }
 }
 
+// Over a sparse file, which knows its holes.
+TEST(OverlayDevice, HolesAreThoseOfBothLayers) {
+  auto file = PosixFile::open_temporary();
+  ASSERT_TRUE(file);
+  ASSERT_TRUE((*file)->truncate(1 * kMiB));
+  const auto overlay = *OverlayDevice::make(*FileDevice::make(std::move(*file)));
+  EXPECT_EQ(*overlay->next_data(0), std::nullopt);
+  const std::vector<std::byte> ones(4096, std::byte{1});
+  ASSERT_TRUE(overlay->write(256 * kKiB, ones, Fua::kNo));
+  EXPECT_EQ(*overlay->next_data(0), (ByteRange{256 * kKiB, 260 * kKiB}));
+  EXPECT_EQ(*overlay->next_data(260 * kKiB), std::nullopt);
+  ASSERT_TRUE(overlay->write_zeroes({0, 1 * kMiB}, Unmap::kYes, Fua::kNo));
+  EXPECT_EQ(*overlay->next_data(0), std::nullopt);
+}
+
+TEST(OverlayDevice, WhatIsNotAHoleIsCalledData) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    const auto base = std::make_shared<MemoryDevice>(kSize);
+    const auto overlay = *OverlayDevice::make(base);
+    expect_behaves_like_an_array(*overlay, std::vector<std::byte>(kSize), seed);
+    const auto content = read_all(*overlay);
+    std::vector<std::byte> found(kSize);
+    for (ByteOffset at = 0;;) {
+      const auto data = *overlay->next_data(at);
+      if (!data) break;
+      ASSERT_LT(data->begin, data->end);
+      ASSERT_GE(data->begin, at);
+      ASSERT_TRUE(
+          overlay->read(data->begin, MutableBytes(found).subspan(data->begin, data->size())));
+      at = data->end;
+    }
+    EXPECT_EQ(found, content);
+  }
+}
+
 TEST(BlockDevice, RequestsOutsideOrUnalignedAreRefused) {
   MemoryDevice device(4096, 512);
   std::vector<std::byte> sector(512);

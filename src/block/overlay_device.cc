@@ -12,17 +12,11 @@ Result<std::unique_ptr<OverlayDevice>> OverlayDevice::make(std::shared_ptr<Block
 }
 
 OverlayDevice::OverlayDevice(std::shared_ptr<BlockDevice> base, std::unique_ptr<File> file)
-    : base_(std::move(base)),
-      file_(std::move(file)),
-      overlaid_((base_->size_bytes() + kBlockSize - 1) / kBlockSize) {}
+    : base_(std::move(base)), file_(std::move(file)) {}
 
 ByteOffset OverlayDevice::run_end(ByteOffset offset, ByteOffset end) const {
-  std::uint64_t block = offset / kBlockSize;
-  const bool kind = is_overlaid(block);
-  do {
-    ++block;
-  } while (block * kBlockSize < end && is_overlaid(block) == kind);
-  return std::min(end, block * kBlockSize);
+  const std::uint64_t last = (end - 1) / kBlockSize + 1;
+  return std::min(end, overlaid_.run_end(offset / kBlockSize, last) * kBlockSize);
 }
 
 Status OverlayDevice::read(ByteOffset offset, MutableBytes buffer) {
@@ -32,7 +26,7 @@ Status OverlayDevice::read(ByteOffset offset, MutableBytes buffer) {
   while (offset < end) {
     const ByteOffset stop = run_end(offset, end);
     const MutableBytes part = buffer.first(stop - offset);
-    if (is_overlaid(offset / kBlockSize)) {
+    if (overlaid_.contains(offset / kBlockSize)) {
       POWERCUT_TRY_STATUS(read_exactly(*file_, offset, part));
     } else {
       POWERCUT_TRY_STATUS(base_->read(offset, part));
@@ -49,7 +43,7 @@ Status OverlayDevice::copy_up(std::uint64_t block) {
   const MutableBytes part = MutableBytes(bytes).first(std::min(kBlockSize, size_bytes() - begin));
   POWERCUT_TRY_STATUS(base_->read(begin, part));
   POWERCUT_TRY_STATUS(file_->write_at(begin, part));
-  overlaid_[block] = true;
+  overlaid_.insert(block, block + 1);
   return {};
 }
 
@@ -61,9 +55,13 @@ Status OverlayDevice::claim(ByteRange range) {
            std::min((block + 1) * kBlockSize, size_bytes()) > range.end;
   };
   for (const std::uint64_t edge : {first, last}) {
-    if (is_partial(edge) && !is_overlaid(edge)) POWERCUT_TRY_STATUS(copy_up(edge));
+    if (is_partial(edge) && !overlaid_.contains(edge)) POWERCUT_TRY_STATUS(copy_up(edge));
   }
   return {};
+}
+
+void OverlayDevice::mark_overlaid(ByteRange range) {
+  overlaid_.insert(range.begin / kBlockSize, (range.end - 1) / kBlockSize + 1);
 }
 
 Status OverlayDevice::write(ByteOffset offset, ConstBytes bytes, Fua) {
@@ -73,9 +71,7 @@ Status OverlayDevice::write(ByteOffset offset, ConstBytes bytes, Fua) {
   const MutexLock lock(mutex_);
   POWERCUT_TRY_STATUS(claim(range));
   POWERCUT_TRY_STATUS(file_->write_at(offset, bytes));
-  std::fill(overlaid_.begin() + static_cast<std::ptrdiff_t>(range.begin / kBlockSize),
-            overlaid_.begin() + static_cast<std::ptrdiff_t>((range.end - 1) / kBlockSize + 1),
-            true);
+  mark_overlaid(range);
   return {};
 }
 
@@ -85,22 +81,34 @@ Status OverlayDevice::write_zeroes(ByteRange range, Unmap, Fua) {
   const MutexLock lock(mutex_);
   POWERCUT_TRY_STATUS(claim(range));
   POWERCUT_TRY_STATUS(file_->write_zeroes(range));
-  std::fill(overlaid_.begin() + static_cast<std::ptrdiff_t>(range.begin / kBlockSize),
-            overlaid_.begin() + static_cast<std::ptrdiff_t>((range.end - 1) / kBlockSize + 1),
-            true);
+  mark_overlaid(range);
   return {};
+}
+
+// The overlay's holes are the file's: what has been zeroed there was punched out.
+Result<std::optional<ByteRange>> OverlayDevice::next_data(ByteOffset offset) {
+  const MutexLock lock(mutex_);
+  while (offset < size_bytes()) {
+    const ByteOffset stop = run_end(offset, size_bytes());
+    const bool is_ours = overlaid_.contains(offset / kBlockSize);
+    const auto data =
+        is_ours ? POWERCUT_TRY(file_->next_data(offset)) : POWERCUT_TRY(base_->next_data(offset));
+    if (data && data->begin < stop) return ByteRange{data->begin, std::min(data->end, stop)};
+    offset = stop;
+  }
+  return std::nullopt;
 }
 
 Status OverlayDevice::reset() {
   const MutexLock lock(mutex_);
   POWERCUT_TRY_STATUS(file_->truncate(0));
-  std::fill(overlaid_.begin(), overlaid_.end(), false);
+  overlaid_.clear();
   return {};
 }
 
 ByteCount OverlayDevice::overlaid_bytes() const {
   const MutexLock lock(mutex_);
-  return static_cast<ByteCount>(std::count(overlaid_.begin(), overlaid_.end(), true)) * kBlockSize;
+  return overlaid_.size() * kBlockSize;
 }
 
 }  // namespace powercut

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <vector>
-
 #include "base/mutex.h"
+#include "block/block_set.h"
 #include "block/device.h"
 #include "io/posix_file.h"
 
 namespace powercut {
 
 // Copy on write: reads come from a base device that is never written; writes stay in a nameless
-// sparse temporary file, so that memory is bounded by one bit for each 4 KiB block of the device.
-// Takes requests of any alignment.
+// sparse temporary file. Memory is at most one bit for each 4 KiB block, in those parts of the
+// device that have been written to (BlockSet). Takes requests of any alignment.
 //
 // Whoever owns the base must not change it while an overlay stands on it; reset() empties the
 // overlay, after which the base may be exchanged. Thread-safe, but for reset(), which wants no
@@ -36,6 +35,8 @@ class OverlayDevice final : public BlockDevice {
   // Nothing survives this process, so there is nothing to make durable.
   [[nodiscard]] Status flush() override { return {}; }
 
+  [[nodiscard]] Result<std::optional<ByteRange>> next_data(ByteOffset offset) override;
+
   // Forgets everything written.
   [[nodiscard]] Status reset();
   // How many bytes stand in the overlay, in whole blocks.
@@ -48,19 +49,16 @@ class OverlayDevice final : public BlockDevice {
   // `end`.
   [[nodiscard]] ByteOffset run_end(ByteOffset offset, ByteOffset end) const
       POWERCUT_REQUIRES(mutex_);
-  [[nodiscard]] bool is_overlaid(std::uint64_t block) const POWERCUT_REQUIRES(mutex_) {
-    return overlaid_[block];
-  }
-  // Fills the parts of the first and last block that a write leaves untouched, and marks all as
-  // overlaid.
+  // Fills the parts of the first and last block that a write leaves untouched.
   [[nodiscard]] Status claim(ByteRange range) POWERCUT_REQUIRES(mutex_);
+  void mark_overlaid(ByteRange range) POWERCUT_REQUIRES(mutex_);
   [[nodiscard]] Status copy_up(std::uint64_t block) POWERCUT_REQUIRES(mutex_);
 
   const std::shared_ptr<BlockDevice> base_;
   const std::unique_ptr<File> file_;
   // One lock: overlays serve one checker each, whose requests are few and short.
   mutable Mutex mutex_;
-  std::vector<bool> overlaid_ POWERCUT_GUARDED_BY(mutex_);
+  BlockSet overlaid_ POWERCUT_GUARDED_BY(mutex_);
 };
 
 }  // namespace powercut
