@@ -19,4 +19,4 @@ install(TARGETS powercut replay-log RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_BINARY_DIR}/share/man/man1/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(DIRECTORY ${PROJECT_BINARY_DIR}/share/bash-completion/completions/
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
-install(TARGETS nbdkit-logwrites-plugin LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/nbdkit/plugins)
+install(TARGETS nbdkit-logwrites-plugin nbdkit-powercut-plugin LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/nbdkit/plugins)

@@ -20,12 +20,13 @@ const flags::Program& powercut_program() {
                            "(after N entries), flush:K (after the K-th flush), mark:NAME (after "
                            "the first mark of "
                            "that name), start or end."},
-           .see_also = {"replay-log(1)", "nbdkit-logwrites-plugin(1)", "nbdkit(1)"}},
+           .see_also = {"replay-log(1)", "nbdkit-logwrites-plugin(1)", "nbdkit-powercut-plugin(1)",
+                        "nbdkit(1)"}},
       .version = POWERCUT_VERSION,
       // In the order in which --help lists them: that of their use.
       .commands = {&record_command(), &mark_command(), &status_command(), &info_command(),
                    &log_command(), &verify_command(), &repair_command(), &replay_command(),
-                   &explore_command(), &test_command()},
+                   &serve_command(), &explore_command(), &test_command()},
       .environment = {{"NO_COLOR", "If set and not empty, no colour is used on a terminal."},
                       {"TMPDIR", "Where temporary files are made. Default: /tmp."}},
       .exit_statuses = standard_exit_statuses(),

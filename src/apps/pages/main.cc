@@ -9,6 +9,7 @@
 
 #include "apps/flags/documents.h"
 #include "apps/nbdkit-logwrites/parameters.h"
+#include "apps/nbdkit-powercut/parameters.h"
 #include "apps/programs.h"
 #include "apps/support/run.h"
 
@@ -31,7 +32,7 @@ Status write_completion(const flags::Program& program, const std::filesystem::pa
 Status write_all(const std::filesystem::path& share) {
   // A program that is added is added here.
   for (const flags::Program* program :
-       {&powercut_program(), &replay_log_program(), &logwrites_program()}) {
+       {&powercut_program(), &replay_log_program(), &logwrites_program(), &nbdkit_powercut_program()}) {
     POWERCUT_TRY_STATUS(flags::write_man_pages(*program, share / "man" / "man1"));
     if (!program->is_nbdkit_plugin)
       POWERCUT_TRY_STATUS(write_completion(*program, share / "bash-completion" / "completions"));

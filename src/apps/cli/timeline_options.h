@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of commands that look at instants of a log, and what is made of them.
+#pragma once
+
+#include "apps/flags/arguments.h"
+#include "state/timeline.h"
+
+namespace powercut::apps {
+
+// --base, --size and --index.
+[[nodiscard]] std::vector<flags::Flag> timeline_flags();
+
+// The log named by the positional LOG, with these options. Notices go to standard error, and so does
+// progress while an index is made.
+[[nodiscard]] Result<std::unique_ptr<state::Timeline>> open_timeline(
+    const flags::Arguments& arguments);
+
+}  // namespace powercut::apps
