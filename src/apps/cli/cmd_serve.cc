@@ -80,7 +80,8 @@ Result<int> run_serve(const Arguments& arguments) {
     return usage_error("where to serve? Give --nbd SOCKET or --tcp PORT");
   }
   // What is wrong with the log is said here, and the index is made, before nbdkit opens both again.
-  const EntryIndex nr_entries = POWERCUT_TRY(open_timeline(arguments))->index().nr_entries();
+  const EntryIndex nr_entries =
+      POWERCUT_TRY(open_timeline(arguments, Notices::kOff))->index().nr_entries();
 
   Signals signals = POWERCUT_TRY(Signals::block());
   const auto runtime = POWERCUT_TRY(RuntimeDirectory::make(print_notice));

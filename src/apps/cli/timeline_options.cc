@@ -31,16 +31,19 @@ std::vector<flags::Flag> timeline_flags() {
            .default_text = "LOG.idx; none where LOG is a block device"}};
 }
 
-Result<std::unique_ptr<state::Timeline>> open_timeline(const flags::Arguments& arguments) {
+Result<std::unique_ptr<state::Timeline>> open_timeline(const flags::Arguments& arguments,
+                                                       Notices notices) {
   state::TimelineOptions options;
   if (const auto index = arguments.optional_text("index"))
     options.sidecar_path = *index == "none" ? "" : *index;
   if (const auto base = arguments.optional_text("base"))
     options.base = POWERCUT_TRY(open_read_only_device(*base));
   options.size_bytes = arguments.optional_integer("size");
-  options.notice = [](const std::string& message) {
-    fmt::print(stderr, "powercut: note: {}\n", message);
-  };
+  if (notices == Notices::kPrinted) {
+    options.notice = [](const std::string& message) {
+      fmt::print(stderr, "powercut: note: {}\n", message);
+    };
+  }
   // Only until the log is open: later indexing is not this command's work.
   const auto progress = std::make_shared<std::unique_ptr<Progress>>();
   options.progress = [progress](ByteOffset done, ByteCount total) {

@@ -10,9 +10,10 @@ namespace powercut::apps {
 // --base, --size and --index.
 [[nodiscard]] std::vector<flags::Flag> timeline_flags();
 
-// The log named by the positional LOG, with these options. Notices go to standard error, and so does
-// progress while an index is made.
+// The log named by the positional LOG, with these options. Notices go to standard error unless
+// somebody else will say the same, and so does progress while an index is made.
+enum class Notices { kPrinted, kOff };
 [[nodiscard]] Result<std::unique_ptr<state::Timeline>> open_timeline(
-    const flags::Arguments& arguments);
+    const flags::Arguments& arguments, Notices notices = Notices::kPrinted);
 
 }  // namespace powercut::apps

@@ -75,7 +75,7 @@ int get_ready() {
     state::TimelineOptions options;
     options.size_bytes = parameters.size_bytes;
     options.notice = [](const std::string& text) {
-      const std::string line = fmt::format("nbdkit: powercut: {}\n", text);
+      const std::string line = fmt::format("nbdkit: powercut: note: {}\n", text);
       (void)std::fwrite(line.data(), 1, line.size(), stderr);
     };
     if (parameters.index) options.sidecar_path = *parameters.index;
