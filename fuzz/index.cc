@@ -2,8 +2,8 @@
 // A sidecar index, untrusted, of a log that is known: whatever it is, the answers are those of an
 // index made from the log.
 //
-// Input: a byte, the sidecar's header, and its other blocks, each with its length (16 bits) in front of
-// it: most of a small index is padding. An odd first byte says that hashes are to be made right: then answers may be wrong, since
+// Input: a byte, the sidecar's header, and what stands at each multiple of kSegmentAlignment, with its
+// length (16 bits) in front of it: most of a small index is padding. An odd first byte says that hashes are to be made right: then answers may be wrong, since
 // there is nothing by which to tell, but they come, and within bounds.
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -67,7 +67,7 @@ std::vector<std::byte> to_file(ConstBytes input) {
     std::memcpy(&length, input.data(), sizeof length);
     input = input.subspan(sizeof length);
     const ConstBytes block = input.first(std::min<std::size_t>(input.size(), length));
-    file.resize(align_up(file.size(), kBlockSize));
+    file.resize(align_up(file.size(), kSegmentAlignment));
     file.insert(file.end(), block.begin(), block.end());
     input = input.subspan(block.size());
   }
@@ -130,7 +130,7 @@ void fuzz(ConstBytes input) {
   }();
   const bool are_hashes_fixed = (input.front() & std::byte{1}) != std::byte{0};
   auto file = to_file(input.subspan(1));
-  if (are_hashes_fixed && file.size() > kBlockSize) make_hashes_right(file);
+  if (are_hashes_fixed && file.size() > kSegmentAlignment) make_hashes_right(file);
 
   const int fd = ::memfd_create("sidecar", MFD_CLOEXEC);
   POWERCUT_CHECK(fd >= 0);

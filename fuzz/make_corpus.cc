@@ -139,10 +139,11 @@ void make_sidecars(const Corpus& corpus) {
     POWERCUT_CHECK(read_exactly(**sidecar, 0, content));
     std::vector<std::byte> input = {std::byte{0}};
     input.insert(input.end(), content.begin(), content.begin() + sizeof(index::IndexHeaderDisk));
-    for (std::size_t at = index::kBlockSize; at < content.size(); at += index::kBlockSize) {
+    for (std::size_t at = index::kSegmentAlignment; at < content.size();
+         at += index::kSegmentAlignment) {
       ConstBytes block = ConstBytes(content).subspan(at);
-      if (block.size() > index::kBlockSize) {
-        block = block.first(index::kBlockSize);
+      if (block.size() > index::kSegmentAlignment) {
+        block = block.first(index::kSegmentAlignment);
         while (!block.empty() && block.back() == std::byte{0})
           block = block.first(block.size() - 1);
       }

@@ -85,7 +85,7 @@ CANARIES = {
         ("| 96 | 8 | header_hash", "| 88 | 8 | header_hash"),
         ("| 13 | 1 | kind", "| 13 | 2 | kind"),
         ("| kKindPending | 64 |", "| kKindPending | 65 |"),
-        ("| kBlockSize | 65536 |", "| kBlockSize | 65537 |"),
+        ("| kBlockSize | 4096 |", "| kBlockSize | 65536 |"),
         ("| kFanOutBits | 4 |", ""),
         ("0x3178646974756370", "0x3178646974756371"),
         ("`RunDisk`, 6 bytes", "`RunDisk`, 8 bytes"),

@@ -2,9 +2,10 @@
 // The sidecar index LOG.idx on disk. This header and docs/index-format.md say the same and are
 // changed together; no other file knows an offset.
 //
-//   IndexHeaderDisk, padded to a block of kBlockSize bytes
-//   segment, its hashes; segment, its hashes; ...     each segment begins on a block boundary
-//   SegmentDisk for each segment                      also on a block boundary
+//   IndexHeaderDisk
+//   segment, its hashes; segment, its hashes; ...     each begins at a multiple of
+//                                                     kSegmentAlignment
+//   SegmentDisk for each segment
 //
 // A segment covers a run of entries and holds, one behind the other, each aligned to 8 bytes:
 //   EntryDisk        nr_entries      what each entry is, and where
@@ -32,7 +33,9 @@ namespace powercut::index {
 
 inline constexpr std::uint64_t kIndexMagic = 0x3178646974756370;  // "pcutidx1"
 inline constexpr std::uint32_t kIndexVersion = 1;
-inline constexpr std::size_t kBlockSize = 64 * 1024;
+inline constexpr std::size_t kBlockSize = 4 * 1024;
+// Segments are mapped: the largest page that there is.
+inline constexpr std::size_t kSegmentAlignment = 64 * 1024;
 
 // A leaf is so many bytes of the device, or one sector if that is more. A node of the level above
 // covers so many of those below: few enough that an odd range does not need hundreds.

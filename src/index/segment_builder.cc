@@ -30,7 +30,7 @@ namespace powercut::index {
 namespace {
 
 constexpr std::size_t kMinCheckpointDistance = 64;
-constexpr std::size_t kWriteBytes = 16 * kBlockSize;
+constexpr std::size_t kWriteBytes = 256 * kBlockSize;
 
 bool pack(std::uint64_t value, std::uint8_t* bytes, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i, value >>= 8) bytes[i] = static_cast<std::uint8_t>(value);

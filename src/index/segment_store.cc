@@ -19,7 +19,7 @@ Result<std::unique_ptr<SegmentStore>> SegmentStore::make_sidecar(const std::stri
 
 Result<std::shared_ptr<const Segment>> SegmentStore::add(SegmentBuilder& builder,
                                                          std::uint32_t sector_size) {
-  const ByteOffset begin = align_up(end_, kBlockSize);
+  const ByteOffset begin = align_up(end_, kSegmentAlignment);
   const SegmentDisk disk = POWERCUT_TRY(builder.write_to(file_, begin));
   end_ = begin + SegmentLayout::of(disk)->total_bytes;
   table_.push_back(disk);
@@ -29,7 +29,7 @@ Result<std::shared_ptr<const Segment>> SegmentStore::add(SegmentBuilder& builder
 
 Status SegmentStore::add_copy(const Segment& segment) {
   SegmentDisk disk = segment.disk();
-  disk.segment_offset = align_up(end_, kBlockSize);
+  disk.segment_offset = align_up(end_, kSegmentAlignment);
   POWERCUT_TRY_STATUS(file_.write_at(disk.segment_offset, segment.raw_bytes()));
   end_ = disk.segment_offset + segment.raw_bytes().size();
   table_.push_back(disk);

@@ -121,7 +121,7 @@ Result<Segments> map_segments(const PosixFile& file, const std::vector<SegmentDi
   for (const SegmentDisk& disk : table) {
     const auto layout = SegmentLayout::of(disk);
     const auto end = layout ? checked_add(disk.segment_offset, layout->total_bytes) : std::nullopt;
-    if (!end || *end > file_size || !is_aligned(disk.segment_offset, kBlockSize) ||
+    if (!end || *end > file_size || !is_aligned(disk.segment_offset, kSegmentAlignment) ||
         disk.first_entry != next) {
       return bad_input("a segment is not where it should be");
     }
