@@ -39,7 +39,8 @@ class ExtentWalk {
   [[nodiscard]] Status walk(Sector begin, Sector end) {
     done_ = begin;
     POWERCUT_TRY_STATUS(walk(segments_.size(), begin, end));
-    return give_out();
+    // What was to be given out last may go on behind the damage.
+    return is_stopped_ ? Status{} : give_out();
   }
   [[nodiscard]] Sector done() const { return done_; }
 
@@ -52,18 +53,16 @@ class ExtentWalk {
     }
     const Segment& segment = *segments_[nr_segments - 1];
     std::vector<Piece> pieces;
-    for (Sector at = begin; at < end && !is_stopped_;) {
+    for (Sector at = begin; at < end;) {
       pieces.clear();
       at = segment.look_up(at, end, since_, limit_, pieces);
       for (const Piece& piece : pieces) {
-        if (!piece.entry) {
-          POWERCUT_TRY_STATUS(walk(nr_segments - 1, piece.begin, piece.end));
-        } else {
-          const Extent extent = extent_of(segment, piece);
-          is_stopped_ |= segment.is_damaged();
-          POWERCUT_TRY_STATUS(add(extent));
-        }
+        const auto extent = piece.entry ? std::optional(extent_of(segment, piece)) : std::nullopt;
+        // Also what it says has no owner could be wrong.
         is_stopped_ |= segment.is_damaged();
+        if (is_stopped_) return {};
+        POWERCUT_TRY_STATUS(extent ? add(*extent)
+                                   : walk(nr_segments - 1, piece.begin, piece.end));
         if (is_stopped_) return {};
       }
     }
@@ -84,7 +83,6 @@ class ExtentWalk {
 
   // Neighbours that continue one another become one.
   [[nodiscard]] Status add(const Extent& extent) {
-    if (is_stopped_) return {};
     if (last_ && last_->range.end == extent.range.begin && last_->source == extent.source &&
         last_->entry == extent.entry) {
       last_->range.end = extent.range.end;

@@ -195,6 +195,37 @@ TEST_F(Sidecar, DamageFoundLaterIsMadeGood) {
   EXPECT_EQ(open().index->origin(), LogIndex::Origin::kLoaded);
 }
 
+// There is an older segment from which a wrong answer could be had.
+TEST_F(Sidecar, DamageInANewerSegmentDoesNotLetAnOlderOneAnswer) {
+  LogBuilder log = random_log(4, 2200);
+  for (Sector i = 0; i < 900; i += 9) log.write(2048 + i, "OLD");
+  // So many that their nodes, of two leaves, are in no block that is looked at when the index is
+  // opened.
+  constexpr std::uint64_t kNewer = 877;
+  log.write(1490, "Z");
+  for (Sector i = 1; i < kNewer; ++i) log.write(2048 + 1000 + i * 7 % 301, "Z");
+  const EntryIndex all = log.nr_entries();
+  for (const EntryIndex count : {all - kNewer, all}) {
+    log.count(count).write_to(log_path_);
+    (void)open();
+  }
+  const auto good = content();
+  const std::size_t newer = 128 * kKiB;
+  ASSERT_GT(good.size(), newer + 16 * kKiB);
+  const auto expected = (*LogIndex::open(log.file(), {}))->look_up({0, 2 * kMiB}, all);
+  std::size_t found_later = 0;
+  for (std::size_t at = newer; at < good.size(); at += 113) {
+    auto bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 0x20);
+    replace_by(bad);
+    const auto opened = open();
+    ASSERT_EQ(*opened.index->look_up({0, 2 * kMiB}, all), *expected) << at;
+    found_later += notices_.empty() ? 0 : 1;
+    notices_.clear();
+  }
+  EXPECT_GT(found_later, 0u);
+}
+
 TEST_F(Sidecar, AnyLengthIsNoticed) {
   const LogBuilder log = random_log(5, 200);
   log.write_to(log_path_);
