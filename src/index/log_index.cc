@@ -61,8 +61,7 @@ class ExtentWalk {
         // Also what it says has no owner could be wrong.
         is_stopped_ |= segment.is_damaged();
         if (is_stopped_) return {};
-        POWERCUT_TRY_STATUS(extent ? add(*extent)
-                                   : walk(nr_segments - 1, piece.begin, piece.end));
+        POWERCUT_TRY_STATUS(extent ? add(*extent) : walk(nr_segments - 1, piece.begin, piece.end));
         if (is_stopped_) return {};
       }
     }

@@ -31,8 +31,8 @@ Status write_completion(const flags::Program& program, const std::filesystem::pa
 
 Status write_all(const std::filesystem::path& share) {
   // A program that is added is added here.
-  for (const flags::Program* program :
-       {&powercut_program(), &replay_log_program(), &logwrites_program(), &nbdkit_powercut_program()}) {
+  for (const flags::Program* program : {&powercut_program(), &replay_log_program(),
+                                        &logwrites_program(), &nbdkit_powercut_program()}) {
     POWERCUT_TRY_STATUS(flags::write_man_pages(*program, share / "man" / "man1"));
     if (!program->is_nbdkit_plugin)
       POWERCUT_TRY_STATUS(write_completion(*program, share / "bash-completion" / "completions"));

@@ -22,7 +22,6 @@
 #include <fstream>
 
 #include "apps/nbdkit/server.h"
-#include "apps/nbdkit/server.h"
 #include "apps/recording/file_system.h"
 #include "apps/recording/image.h"
 #include "apps/recording/processes.h"

@@ -15,8 +15,8 @@
 #include <fstream>
 #include <thread>
 
-#include "apps/recording/processes.h"
 #include "apps/nbdkit/sockets.h"
+#include "apps/recording/processes.h"
 #include "serve/loop_device.h"
 
 namespace powercut::apps {
