@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <shared_mutex>
 
 #if defined(__clang__)
 #define POWERCUT_ANNOTATION(x) __attribute__((x))
@@ -19,8 +20,10 @@
 #define POWERCUT_SCOPED_CAPABILITY POWERCUT_ANNOTATION(scoped_lockable)
 #define POWERCUT_GUARDED_BY(x) POWERCUT_ANNOTATION(guarded_by(x))
 #define POWERCUT_REQUIRES(...) POWERCUT_ANNOTATION(requires_capability(__VA_ARGS__))
+#define POWERCUT_REQUIRES_SHARED(...) POWERCUT_ANNOTATION(requires_shared_capability(__VA_ARGS__))
 #define POWERCUT_EXCLUDES(...) POWERCUT_ANNOTATION(locks_excluded(__VA_ARGS__))
 #define POWERCUT_ACQUIRE(...) POWERCUT_ANNOTATION(acquire_capability(__VA_ARGS__))
+#define POWERCUT_ACQUIRE_SHARED(...) POWERCUT_ANNOTATION(acquire_shared_capability(__VA_ARGS__))
 #define POWERCUT_RELEASE(...) POWERCUT_ANNOTATION(release_capability(__VA_ARGS__))
 #define POWERCUT_NO_THREAD_SAFETY_ANALYSIS POWERCUT_ANNOTATION(no_thread_safety_analysis)
 
@@ -54,6 +57,42 @@ class POWERCUT_SCOPED_CAPABILITY MutexLock {
  private:
   friend class CondVar;
   std::unique_lock<std::mutex> lock_;
+};
+
+// Held by one, or shared by several.
+class POWERCUT_CAPABILITY("mutex") SharedMutex {
+ public:
+  SharedMutex() = default;
+  SharedMutex(const SharedMutex&) = delete;
+  SharedMutex& operator=(const SharedMutex&) = delete;
+
+ private:
+  friend class SharedMutexLock;
+  friend class SharedMutexReadLock;
+  std::shared_mutex mutex_;
+};
+
+class POWERCUT_SCOPED_CAPABILITY SharedMutexLock {
+ public:
+  explicit SharedMutexLock(SharedMutex& mutex) POWERCUT_ACQUIRE(mutex) : lock_(mutex.mutex_) {}
+  ~SharedMutexLock() POWERCUT_RELEASE() = default;
+  SharedMutexLock(const SharedMutexLock&) = delete;
+  SharedMutexLock& operator=(const SharedMutexLock&) = delete;
+
+ private:
+  std::unique_lock<std::shared_mutex> lock_;
+};
+
+class POWERCUT_SCOPED_CAPABILITY SharedMutexReadLock {
+ public:
+  explicit SharedMutexReadLock(SharedMutex& mutex) POWERCUT_ACQUIRE_SHARED(mutex)
+      : lock_(mutex.mutex_) {}
+  ~SharedMutexReadLock() POWERCUT_RELEASE() = default;
+  SharedMutexReadLock(const SharedMutexReadLock&) = delete;
+  SharedMutexReadLock& operator=(const SharedMutexReadLock&) = delete;
+
+ private:
+  std::shared_lock<std::shared_mutex> lock_;
 };
 
 // Waits have no predicate overload: the analysis cannot see into a lambda, so callers loop.

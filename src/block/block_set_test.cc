@@ -3,51 +3,64 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
+#include <algorithm>
+#include <vector>
 
 #include "base/prng.h"
 
 namespace powercut {
 namespace {
 
-// Ranges that begin and end at, before and behind the borders of groups.
-std::uint64_t some_block(Prng& prng) {
-  return prng.below(4) * 32'768 + prng.below(5) * 8'191 + prng.below(3);
-}
+constexpr std::uint64_t kChunk = BlockSet::kChunkBlocks;
 
-TEST(BlockSet, IsASet) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
-    SCOPED_TRACE(seed);
-    Prng prng(seed);
-    BlockSet blocks;
-    std::set<std::uint64_t> model;
-    for (int step = 0; step < 6; ++step) {
-      const std::uint64_t begin = some_block(prng);
-      const std::uint64_t end = begin + (prng.below(2) == 0 ? prng.below(9) : some_block(prng) / 2);
-      blocks.insert(begin, end);
-      for (std::uint64_t block = begin; block < end; ++block) model.insert(block);
-      ASSERT_EQ(blocks.size(), model.size());
-      for (int look = 0; look < 20; ++look) {
-        const std::uint64_t at = some_block(prng);
-        ASSERT_EQ(blocks.contains(at), model.contains(at));
-        const std::uint64_t limit = at + 1 + some_block(prng);
-        std::uint64_t expected = at;
-        while (expected < limit && model.contains(expected) == model.contains(at)) ++expected;
-        ASSERT_EQ(blocks.run_end(at, limit), expected);
-      }
-    }
-    blocks.clear();
-    EXPECT_EQ(blocks.size(), 0u);
-    EXPECT_FALSE(blocks.contains(*model.begin()));
+void expect_same(const BlockSet& set, const std::vector<bool>& model, Prng& prng) {
+  ASSERT_EQ(set.size(), static_cast<std::uint64_t>(std::count(model.begin(), model.end(), true)));
+  for (std::uint64_t at = 0; at < model.size();) {
+    ASSERT_EQ(set.contains(at), model[at]) << "block " << at;
+    const auto begin = model.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto end = std::find(begin, model.end(), !model[at]);
+    const auto run_end = static_cast<std::uint64_t>(end - model.begin());
+    ASSERT_EQ(set.run_end(at, model.size()), run_end) << "from block " << at;
+    const std::uint64_t limit = prng.between(at + 1, model.size());
+    ASSERT_EQ(set.run_end(at, limit), std::min(run_end, limit)) << "from block " << at;
+    at = prng.one_in(2) ? run_end : prng.between(at + 1, run_end);
   }
 }
 
-TEST(BlockSet, AHugeRangeTakesNoTime) {
-  BlockSet blocks;
-  constexpr std::uint64_t kEnd = (1ull << 46) / 4096;  // 64 TiB
-  blocks.insert(1, kEnd);
-  EXPECT_EQ(blocks.size(), kEnd - 1);
-  EXPECT_EQ(blocks.run_end(1, kEnd + 5), kEnd);
+TEST(BlockSet, EqualsAPlainArray) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    SCOPED_TRACE(seed);
+    Prng prng(seed);
+    BlockSet set;
+    std::vector<bool> model(6 * kChunk + prng.below(kChunk));
+    for (int step = 0; step < 30; ++step) {
+      std::uint64_t begin = prng.below(model.size());
+      const std::uint64_t length = prng.one_in(3) ? 3 * kChunk : prng.one_in(2) ? 70 : 1;
+      std::uint64_t end = std::min<std::uint64_t>(model.size(), begin + prng.below(length + 1));
+      if (prng.one_in(4)) begin = begin / kChunk * kChunk;
+      if (prng.one_in(4)) end = std::max(begin, end / kChunk * kChunk);
+      set.insert(begin, end);
+      std::fill(model.begin() + static_cast<std::ptrdiff_t>(begin),
+                model.begin() + static_cast<std::ptrdiff_t>(end), true);
+      ASSERT_NO_FATAL_FAILURE(expect_same(set, model, prng)) << "step " << step;
+    }
+    set.clear();
+    ASSERT_NO_FATAL_FAILURE(expect_same(set, std::vector<bool>(model.size()), prng));
+  }
+}
+
+TEST(BlockSet, StaysSmall) {
+  BlockSet set;
+  constexpr std::uint64_t kMany = std::uint64_t{1} << 34;  // blocks of 64 TiB
+  EXPECT_EQ(set.run_end(0, kMany), kMany);
+  for (std::uint64_t block = 0; block < 100 * kChunk; ++block) set.insert(block, block + 1);
+  EXPECT_EQ(set.nr_pieces(), 1u);
+  set.insert(kMany - 1, kMany);
+  EXPECT_EQ(set.nr_pieces(), 2u);
+  EXPECT_EQ(set.run_end(100 * kChunk, kMany), kMany - 1);
+  set.insert(0, kMany);
+  EXPECT_EQ(set.nr_pieces(), 1u);
+  EXPECT_EQ(set.size(), kMany);
 }
 
 }  // namespace

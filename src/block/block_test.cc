@@ -120,6 +120,99 @@ TEST(OverlayDevice, WhatIsNotAHoleIsCalledData) {
   }
 }
 
+TEST(OverlayDevice, MadeLazilyIsTheSameAndHasNoFileUntilItIsWritten) {
+  const auto base = std::make_shared<MemoryDevice>(kSize);
+  const auto overlay = OverlayDevice::make_lazily(base);
+  EXPECT_EQ(read_all(*overlay), std::vector<std::byte>(kSize));
+  EXPECT_TRUE(overlay->flush());
+  EXPECT_EQ(overlay->overlaid_bytes(), 0u);
+  expect_behaves_like_an_array(*overlay, std::vector<std::byte>(kSize), 3);
+  EXPECT_GT(overlay->overlaid_bytes(), 0u);
+}
+
+TEST(OverlayDevice, TakesAnyAlignmentOverABaseThatDoesNot) {
+  const auto base = std::make_shared<MemoryDevice>(16 * 4096, 512);
+  const auto overlay = OverlayDevice::make_lazily(base);
+  expect_behaves_like_an_array(*overlay, std::vector<std::byte>(16 * 4096), 4);
+}
+
+// So large that nothing may grow with it.
+class HugeDevice final : public BlockDevice {
+ public:
+  [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] ByteCount size_bytes() const override { return 64 * 1024 * kGiB; }
+  Status read(ByteOffset offset, MutableBytes buffer) override {
+    POWERCUT_TRY_STATUS(check_request(*this, offset, buffer.size()));
+    std::fill(buffer.begin(), buffer.end(), std::byte{0});
+    return {};
+  }
+  Status write(ByteOffset, ConstBytes, Fua) override { return os_error("write", EROFS); }
+  Status write_zeroes(ByteRange, Unmap, Fua) override { return os_error("write", EROFS); }
+  Status discard(ByteRange, Fua) override { return os_error("write", EROFS); }
+  Status flush() override { return {}; }
+  Result<std::optional<ByteRange>> next_data(ByteOffset) override { return std::nullopt; }
+
+ private:
+  const std::string name_ = "huge";
+};
+
+TEST(OverlayDevice, OfAHugeDeviceCostsNothingThatGrowsWithIt) {
+  const auto overlay = OverlayDevice::make_lazily(std::make_shared<HugeDevice>());
+  const std::vector<std::byte> bytes(100, std::byte{7});
+  const ByteOffset middle = 32 * 1024 * kGiB + 17;
+  // Where a file cannot be that large (ext4: 16 TiB), writing that far out fails.
+  const bool can_be_large = overlay->write(middle, bytes, Fua::kNo).has_value();
+  ASSERT_TRUE(overlay->write(17, bytes, Fua::kNo));
+  EXPECT_EQ(overlay->overlaid_bytes(), can_be_large ? 8192u : 4096u);
+  const auto data = overlay->next_data(4096);
+  ASSERT_TRUE(data);
+  EXPECT_EQ(data->has_value(), can_be_large);
+  ASSERT_TRUE(overlay->discard({0, can_be_large ? overlay->size_bytes() : kGiB}, Fua::kNo));
+  std::vector<std::byte> read(100);
+  ASSERT_TRUE(overlay->read(17, read));
+  EXPECT_EQ(read, std::vector<std::byte>(100));
+}
+
+TEST(OverlayDevice, KnowsTheHolesOfBothLayers) {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    SCOPED_TRACE(seed);
+    Prng prng(seed);
+    constexpr ByteCount kBlocks = 64;
+    const auto make_file = [&] {
+      auto file = *PosixFile::open_temporary();
+      EXPECT_TRUE(file->truncate(kBlocks * 4096));
+      return file;
+    };
+    std::shared_ptr<BlockDevice> base = *FileDevice::make(make_file());
+    std::vector<bool> has_data(kBlocks);
+    for (int i = 0; i < 6; ++i) {
+      const std::uint64_t block = prng.below(kBlocks);
+      const std::vector<std::byte> bytes(4096, std::byte{1});
+      ASSERT_TRUE(base->write(block * 4096, bytes, Fua::kNo));
+      has_data[block] = true;
+    }
+    const auto overlay = OverlayDevice::make_lazily(base);
+    for (int i = 0; i < 10; ++i) {
+      const std::uint64_t first = prng.below(kBlocks);
+      const std::uint64_t end = prng.between(first + 1, std::min(kBlocks, first + 8));
+      const bool is_write = prng.one_in(2);
+      const std::vector<std::byte> bytes((end - first) * 4096, std::byte{2});
+      ASSERT_TRUE(is_write ? overlay->write(first * 4096, bytes, Fua::kNo)
+                           : overlay->discard({first * 4096, end * 4096}, Fua::kNo));
+      for (std::uint64_t block = first; block < end; ++block) has_data[block] = is_write;
+    }
+    std::vector<bool> reported(kBlocks);
+    for (ByteOffset at = 0;;) {
+      const auto data = *overlay->next_data(at);
+      if (!data) break;
+      ASSERT_GE(data->begin, at);
+      ASSERT_LT(data->begin, data->end);
+      for (at = data->begin; at < data->end; at += 4096) reported[at / 4096] = true;
+    }
+    ASSERT_EQ(reported, has_data);
+  }
+}
+
 TEST(BlockDevice, RequestsOutsideOrUnalignedAreRefused) {
   MemoryDevice device(4096, 512);
   std::vector<std::byte> sector(512);
