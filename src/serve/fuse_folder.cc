@@ -1,30 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/fuse_folder.h"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
-
+#include "serve/fuse_nodes.h"
 #include "serve/fuse_session.h"
 
 namespace powercut::serve {
-namespace {
-
-FuseOptions session_options(const FuseMountOptions& options) {
-  return {.threads = options.threads,
-          .is_below_file_system = options.is_below_file_system,
-          .notice = options.notice};
-}
-
-Status require_type(const std::string& path, mode_t type, const char* wanted) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return os_error(fmt::format("cannot mount on '{}'", path));
-  if ((info.st_mode & S_IFMT) == type) return {};
-  return environment_error(fmt::format("cannot mount on '{}': it is not a {}", path, wanted),
-                           EINVAL);
-}
-
-}  // namespace
-
 FuseFolder::FuseFolder(std::string path, std::shared_ptr<FuseNodes> nodes,
                        std::unique_ptr<FuseSession> session)
     : path_(std::move(path)), nodes_(std::move(nodes)), session_(std::move(session)) {}
@@ -34,9 +14,9 @@ FuseFolder::~FuseFolder() {
 
 Result<std::unique_ptr<FuseFolder>> FuseFolder::mount(const std::string& path,
                                                       FuseMountOptions options) {
-  POWERCUT_TRY_STATUS(require_type(path, S_IFDIR, "directory"));
+  POWERCUT_TRY_STATUS(check_mount_point(path, MountPoint::kDirectory));
   auto nodes = std::make_shared<FuseNodes>();
-  auto session = POWERCUT_TRY(FuseSession::mount(path, nodes, session_options(options)));
+  auto session = POWERCUT_TRY(FuseSession::mount(path, nodes, std::move(options)));
   return std::unique_ptr<FuseFolder>(new FuseFolder(path, std::move(nodes), std::move(session)));
 }
 
@@ -70,10 +50,10 @@ FuseFile::~FuseFile() {
 Result<std::unique_ptr<FuseFile>> FuseFile::mount(const std::string& path,
                                                   std::shared_ptr<BlockDevice> device,
                                                   FuseMountOptions options) {
-  POWERCUT_TRY_STATUS(require_type(path, S_IFREG, "regular file"));
+  POWERCUT_TRY_STATUS(check_mount_point(path, MountPoint::kFile));
   auto nodes = std::make_shared<FuseNodes>();
   nodes->publish_root(std::move(device));
-  auto session = POWERCUT_TRY(FuseSession::mount(path, nodes, session_options(options)));
+  auto session = POWERCUT_TRY(FuseSession::mount(path, nodes, std::move(options)));
   return std::unique_ptr<FuseFile>(new FuseFile(path, std::move(session)));
 }
 

@@ -23,7 +23,8 @@ class FuseSession;
 
 struct FuseMountOptions {
   unsigned threads = 8;  // that answer requests
-  // A file system of this machine will be mounted, through a loop device, on a published file.
+  // A file system of this machine will be mounted, through a loop device, on a published file: the
+  // threads must not wait for memory that only they can free (PR_SET_IO_FLUSHER).
   bool is_below_file_system = false;
   // Told when an unmount had to be forced; may be called from unmount() and the destructor.
   Notice notice;

@@ -482,10 +482,10 @@ TEST(FuseNodes, InodesAreNeverUsedAgain) {
   FuseNodes nodes;
   const auto device = std::make_shared<MemoryDevice>(512);
   ASSERT_TRUE(nodes.publish("a", device));
-  const InodeNumber first = nodes.find("a")->inode();
+  const InodeNumber first = nodes.look_up(kRootInode, "a")->inode;
   ASSERT_TRUE(nodes.withdraw("a"));
   ASSERT_TRUE(nodes.publish("a", device));
-  EXPECT_NE(nodes.find("a")->inode(), first);
+  EXPECT_NE(nodes.look_up(kRootInode, "a")->inode, first);
   EXPECT_EQ(nodes.find(first), nullptr);
 }
 

@@ -5,30 +5,7 @@
 
 #include <algorithm>
 #include <climits>
-
-#include "base/check.h"
-
 namespace powercut::serve {
-
-bool FuseNode::enter() {
-  const MutexLock lock(mutex_);
-  if (withdrawn_) return false;
-  ++inside_;
-  return true;
-}
-
-void FuseNode::leave() {
-  const MutexLock lock(mutex_);
-  POWERCUT_CHECK(inside_ > 0);
-  if (--inside_ == 0) nobody_inside_.notify_all();
-}
-
-void FuseNode::withdraw() {
-  MutexLock lock(mutex_);
-  withdrawn_ = true;
-  while (inside_ > 0) nobody_inside_.wait(lock);
-  device_.reset();
-}
 
 void FuseNodes::publish_root(std::shared_ptr<BlockDevice> device) {
   const MutexLock lock(mutex_);
@@ -80,13 +57,26 @@ std::shared_ptr<FuseNode> FuseNodes::find(InodeNumber inode) const {
   return found == nodes_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<FuseNode> FuseNodes::find(const std::string& name) const {
+Result<FuseAttributes> FuseNodes::look_up(InodeNumber folder, const std::string& name) {
   const MutexLock lock(mutex_);
   const auto found = names_.find(name);
-  return found == names_.end() ? nullptr : nodes_.at(found->second);
+  if (folder != kRootInode || found == names_.end()) return os_error(name, ENOENT);
+  return FuseAttributes{.inode = found->second,
+                        .size_bytes = nodes_.at(found->second)->size_bytes()};
 }
 
-std::vector<FuseNodes::Entry> FuseNodes::list(InodeNumber first) const {
+std::optional<FuseAttributes> FuseNodes::attributes(InodeNumber inode) const {
+  if (const auto node = find(inode))
+    return FuseAttributes{.inode = inode, .size_bytes = node->size_bytes()};
+  if (inode == kRootInode) return FuseAttributes{.inode = inode, .is_folder = true};
+  return std::nullopt;
+}
+
+Status FuseNodes::open(InodeNumber inode) {
+  return find(inode) != nullptr ? Status() : os_error("open", EIO);
+}
+
+std::vector<FuseNodes::Entry> FuseNodes::entries(InodeNumber first) const {
   std::vector<Entry> entries;
   const MutexLock lock(mutex_);
   for (const auto& [name, inode] : names_) {
@@ -95,6 +85,29 @@ std::vector<FuseNodes::Entry> FuseNodes::list(InodeNumber first) const {
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.inode < b.inode; });
   return entries;
+}
+
+// Positions are inode numbers + 1, which stay right while files come and go between two calls.
+Status FuseNodes::list(InodeNumber folder, std::uint64_t position, const ListSink& sink) {
+  if (folder != kRootInode) return os_error("list", ENOTDIR);
+  for (const Entry& entry : entries(position)) {
+    if (!sink({entry.name, entry.inode, false, entry.inode + 1})) break;
+  }
+  return {};
+}
+
+Status FuseNodes::remove(InodeNumber, const std::string& name) {
+  return os_error(name, EPERM);
+}
+
+FuseTree::Statistics FuseNodes::statistics() const {
+  Statistics result;
+  const MutexLock lock(mutex_);
+  for (const auto& [inode, node] : nodes_) {
+    result.bytes += node->size_bytes();
+    ++result.files;
+  }
+  return result;
 }
 
 }  // namespace powercut::serve

@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstring>
+#include <vector>
 
 namespace powercut::serve {
 namespace {
@@ -31,36 +33,31 @@ constexpr double kExpireAtOnce = 0;
 #define FOPEN_PARALLEL_DIRECT_WRITES (1 << 6)
 #endif
 
-FuseNodes& nodes_of(fuse_req_t request) {
-  return *static_cast<FuseNodes*>(fuse_req_userdata(request));
+FuseTree& tree_of(fuse_req_t request) {
+  return *static_cast<FuseTree*>(fuse_req_userdata(request));
 }
 
 void reply_status(fuse_req_t request, const Status& status) {
   fuse_reply_err(request, status ? 0 : status.error().client_errno());
 }
 
-struct stat file_attributes(InodeNumber inode, ByteCount size_bytes) {
-  struct stat attributes {};
-  attributes.st_ino = inode;
-  attributes.st_mode = S_IFREG | 0600;
-  attributes.st_nlink = 1;
-  attributes.st_uid = ::geteuid();
-  attributes.st_gid = ::getegid();
-  attributes.st_size = static_cast<off_t>(size_bytes);
-  attributes.st_blksize = kPreferredBlockSize;
-  attributes.st_blocks = static_cast<blkcnt_t>((size_bytes + 511) / 512);
-  return attributes;
-}
-
-struct stat folder_attributes() {
-  struct stat attributes {};
-  attributes.st_ino = kRootInode;
-  attributes.st_mode = S_IFDIR | 0700;
-  attributes.st_nlink = 2;
-  attributes.st_uid = ::geteuid();
-  attributes.st_gid = ::getegid();
-  attributes.st_blksize = kPreferredBlockSize;
-  return attributes;
+struct stat stat_of(const FuseAttributes& attributes) {
+  struct stat result {};
+  result.st_ino = attributes.inode;
+  result.st_uid = ::geteuid();
+  result.st_gid = ::getegid();
+  result.st_blksize = kPreferredBlockSize;
+  if (attributes.is_folder) {
+    result.st_mode = S_IFDIR | 0700;
+    result.st_nlink = 2 + attributes.nr_folders;
+    return result;
+  }
+  result.st_mode = S_IFREG | (attributes.is_read_only ? 0400 : 0600);
+  result.st_nlink = 1;
+  result.st_size = static_cast<off_t>(attributes.size_bytes);
+  result.st_blocks = static_cast<blkcnt_t>((attributes.size_bytes + 511) / 512);
+  if (attributes.may_have_holes && result.st_blocks > 1) --result.st_blocks;
+  return result;
 }
 
 void on_init(void*, fuse_conn_info* connection) {
@@ -79,27 +76,25 @@ void on_init(void*, fuse_conn_info* connection) {
 }
 
 void on_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  const auto node = parent == kRootInode ? nodes_of(request).find(std::string(name)) : nullptr;
-  if (node == nullptr) {
-    fuse_reply_err(request, ENOENT);
+  FuseTree& tree = tree_of(request);
+  const auto found = tree.look_up(parent, name);
+  if (!found) {
+    fuse_reply_err(request, found.error().client_errno());
     return;
   }
   fuse_entry_param entry{};
-  entry.ino = node->inode();
-  entry.generation = 1;  // inode numbers are never used again
-  entry.attr = file_attributes(node->inode(), node->size_bytes());
+  entry.ino = found->inode;
+  entry.generation = 1;
+  entry.attr = stat_of(*found);
   entry.attr_timeout = kExpireAtOnce;
   entry.entry_timeout = kExpireAtOnce;
   fuse_reply_entry(request, &entry);
 }
 
 void on_getattr(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
-  if (const auto node = nodes_of(request).find(inode)) {
-    const struct stat attributes = file_attributes(inode, node->size_bytes());
-    fuse_reply_attr(request, &attributes, kExpireAtOnce);
-  } else if (inode == kRootInode) {
-    const struct stat attributes = folder_attributes();
-    fuse_reply_attr(request, &attributes, kExpireAtOnce);
+  if (const auto attributes = tree_of(request).attributes(inode)) {
+    const struct stat result = stat_of(*attributes);
+    fuse_reply_attr(request, &result, kExpireAtOnce);
   } else {
     fuse_reply_err(request, EIO);
   }
@@ -111,9 +106,9 @@ void on_setattr(fuse_req_t request, fuse_ino_t inode, struct stat* wanted, int t
                 fuse_file_info* file) {
   constexpr int kTimes = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
                          FUSE_SET_ATTR_MTIME_NOW | FUSE_SET_ATTR_CTIME;
-  const auto node = nodes_of(request).find(inode);
+  const auto attributes = tree_of(request).attributes(inode);
   const bool keeps_size =
-      node != nullptr && static_cast<ByteCount>(wanted->st_size) == node->size_bytes();
+      attributes && static_cast<ByteCount>(wanted->st_size) == attributes->size_bytes;
   if ((to_set & FUSE_SET_ATTR_SIZE) != 0 && !keeps_size) {
     fuse_reply_err(request, EPERM);
   } else if ((to_set & ~(kTimes | FUSE_SET_ATTR_SIZE)) != 0) {
@@ -125,18 +120,34 @@ void on_setattr(fuse_req_t request, fuse_ino_t inode, struct stat* wanted, int t
 
 // A raw reply: libfuse 3.14 has no field for parallel writes, without which the kernel lets only
 // one write at a time through.
-void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
-  if (nodes_of(request).find(inode) == nullptr) {
-    fuse_reply_err(request, inode == kRootInode ? EISDIR : EIO);
+void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
+  const auto attributes = tree_of(request).attributes(inode);
+  if (!attributes || attributes->is_folder) {
+    fuse_reply_err(request, attributes ? EISDIR : EIO);
+    return;
+  }
+  if (attributes->is_read_only && (file->flags & O_ACCMODE) != O_RDONLY) {
+    fuse_reply_err(request, EACCES);
+    return;
+  }
+  if (const Status status = tree_of(request).open(inode); !status) {
+    reply_status(request, status);
     return;
   }
   fuse_open_out reply{};
   reply.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES | FOPEN_NOFLUSH;
-  fuse_reply_buf(request, reinterpret_cast<const char*>(&reply), sizeof reply);
+  // Whoever wanted it may have been killed meanwhile; then nobody will close it.
+  if (fuse_reply_buf(request, reinterpret_cast<const char*>(&reply), sizeof reply) == -ENOENT)
+    tree_of(request).close(inode);
+}
+
+void on_release(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) {
+  tree_of(request).close(inode);
+  fuse_reply_err(request, 0);
 }
 
 void on_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset, fuse_file_info*) {
-  const FuseVisit visit(nodes_of(request).find(inode));
+  const FuseVisit visit(tree_of(request).find(inode));
   if (!visit) {
     fuse_reply_err(request, EIO);
     return;
@@ -155,7 +166,7 @@ void on_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset, fu
 
 void on_write(fuse_req_t request, fuse_ino_t inode, const char* data, size_t size, off_t offset,
               fuse_file_info* file) {
-  const FuseVisit visit(nodes_of(request).find(inode));
+  const FuseVisit visit(tree_of(request).find(inode));
   if (!visit) {
     fuse_reply_err(request, EIO);
     return;
@@ -178,7 +189,7 @@ void on_write(fuse_req_t request, fuse_ino_t inode, const char* data, size_t siz
 }
 
 void on_fsync(fuse_req_t request, fuse_ino_t inode, int /*data_only*/, fuse_file_info*) {
-  const FuseVisit visit(nodes_of(request).find(inode));
+  const FuseVisit visit(tree_of(request).find(inode));
   reply_status(request, visit ? visit.device().flush() : Status(os_error("fsync", EIO)));
 }
 
@@ -205,7 +216,7 @@ Status carry_out_fallocate(const FuseVisit& visit, int mode, ByteRange range) {
 
 void on_fallocate(fuse_req_t request, fuse_ino_t inode, int mode, off_t offset, off_t length,
                   fuse_file_info*) {
-  const FuseVisit visit(nodes_of(request).find(inode));
+  const FuseVisit visit(tree_of(request).find(inode));
   const auto begin = static_cast<ByteOffset>(offset);
   const auto end = checked_add(begin, static_cast<ByteCount>(length));
   if (!visit || !end) {
@@ -233,7 +244,7 @@ Result<off_t> seek(const FuseVisit& visit, ByteOffset offset, int whence) {
 }
 
 void on_lseek(fuse_req_t request, fuse_ino_t inode, off_t offset, int whence, fuse_file_info*) {
-  const FuseVisit visit(nodes_of(request).find(inode));
+  const FuseVisit visit(tree_of(request).find(inode));
   if (!visit) {
     fuse_reply_err(request, EIO);
     return;
@@ -246,38 +257,39 @@ void on_lseek(fuse_req_t request, fuse_ino_t inode, off_t offset, int whence, fu
   }
 }
 
-// Offsets are inode numbers + 1, which stay right while files come and go between two calls.
 void on_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset, fuse_file_info*) {
-  if (inode != kRootInode) {
-    fuse_reply_err(request, ENOTDIR);
-    return;
-  }
   std::vector<char> buffer(size);
   size_t used = 0;
-  for (const auto& entry : nodes_of(request).list(static_cast<InodeNumber>(offset))) {
-    const struct stat attributes = file_attributes(entry.inode, 0);
+  const auto add = [&](const FuseTree::Listed& entry) {
+    struct stat attributes {};
+    attributes.st_ino = entry.inode;
+    attributes.st_mode = entry.is_folder ? S_IFDIR : S_IFREG;
     const size_t needed =
         fuse_add_direntry(request, buffer.data() + used, size - used, entry.name.c_str(),
-                          &attributes, static_cast<off_t>(entry.inode + 1));
-    if (needed > size - used) break;
+                          &attributes, static_cast<off_t>(entry.next));
+    if (needed > size - used) return false;
     used += needed;
+    return true;
+  };
+  const Status status = tree_of(request).list(inode, static_cast<std::uint64_t>(offset), add);
+  if (status || used > 0) {
+    fuse_reply_buf(request, buffer.data(), used);
+  } else {
+    reply_status(request, status);
   }
-  fuse_reply_buf(request, buffer.data(), used);
+}
+
+void on_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  reply_status(request, tree_of(request).remove(parent, name));
 }
 
 void on_statfs(fuse_req_t request, fuse_ino_t) {
-  FuseNodes& nodes = nodes_of(request);
-  ByteCount total = 0;
-  if (const auto root = nodes.find(kRootInode)) total = root->size_bytes();
-  const auto entries = nodes.list(0);
-  for (const auto& entry : entries) {
-    if (const auto node = nodes.find(entry.inode)) total += node->size_bytes();
-  }
+  const FuseTree::Statistics tree = tree_of(request).statistics();
   struct statvfs statistics {};
   statistics.f_bsize = kPreferredBlockSize;
   statistics.f_frsize = kPreferredBlockSize;
-  statistics.f_blocks = total / kPreferredBlockSize;
-  statistics.f_files = entries.size() + 1;
+  statistics.f_blocks = tree.bytes / kPreferredBlockSize;
+  statistics.f_files = tree.files + 1;
   statistics.f_namemax = NAME_MAX;
   fuse_reply_statfs(request, &statistics);
 }
@@ -292,12 +304,14 @@ const fuse_lowlevel_ops& fuse_operations() {
     ops.getattr = on_getattr;
     ops.setattr = on_setattr;
     ops.open = on_open;
+    ops.release = on_release;
     ops.read = on_read;
     ops.write = on_write;
     ops.fsync = on_fsync;
     ops.fallocate = on_fallocate;
     ops.lseek = on_lseek;
     ops.readdir = on_readdir;
+    ops.unlink = on_unlink;
     ops.statfs = on_statfs;
     return ops;
   }();

@@ -84,18 +84,28 @@ Status check_environment() {
 
 }  // namespace
 
-FuseSession::FuseSession(std::string path, std::shared_ptr<FuseNodes> nodes, FuseOptions options)
-    : path_(std::move(path)), nodes_(std::move(nodes)), options_(std::move(options)) {}
+Status check_mount_point(const std::string& path, MountPoint wanted) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return os_error(fmt::format("cannot mount on '{}'", path));
+  const bool is_directory = wanted == MountPoint::kDirectory;
+  if ((info.st_mode & S_IFMT) == (is_directory ? S_IFDIR : S_IFREG)) return {};
+  return environment_error(fmt::format("cannot mount on '{}': it is not a {}", path,
+                                       is_directory ? "directory" : "regular file"),
+                           EINVAL);
+}
+
+FuseSession::FuseSession(std::string path, std::shared_ptr<FuseTree> tree, FuseMountOptions options)
+    : path_(std::move(path)), tree_(std::move(tree)), options_(std::move(options)) {}
 
 Result<std::unique_ptr<FuseSession>> FuseSession::mount(const std::string& path,
-                                                        std::shared_ptr<FuseNodes> nodes,
-                                                        FuseOptions options) {
+                                                        std::shared_ptr<FuseTree> tree,
+                                                        FuseMountOptions options) {
   POWERCUT_CHECK(options.threads > 0);
   POWERCUT_TRY_STATUS(check_environment());
   std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
   if (real == nullptr) return os_error(fmt::format("cannot mount on '{}'", path));
   std::unique_ptr<FuseSession> session(
-      new FuseSession(real.get(), std::move(nodes), std::move(options)));
+      new FuseSession(real.get(), std::move(tree), std::move(options)));
   POWERCUT_TRY_STATUS(session->start());
   return session;
 }
@@ -113,7 +123,7 @@ Status FuseSession::start() {
   std::array<char*, 3> argv{words[0].data(), words[1].data(), words[2].data()};
   fuse_args arguments{static_cast<int>(argv.size()), argv.data(), 0};
   session_.reset(
-      ::fuse_session_new(&arguments, &fuse_operations(), sizeof(fuse_lowlevel_ops), nodes_.get()));
+      ::fuse_session_new(&arguments, &fuse_operations(), sizeof(fuse_lowlevel_ops), tree_.get()));
   ::fuse_opt_free_args(&arguments);
   const bool mounted =
       session_ != nullptr && ::fuse_session_mount(session_.get(), path_.c_str()) == 0;
@@ -202,7 +212,7 @@ Status FuseSession::unmount(milliseconds patience) {
   // Only closes the descriptor where the mount has gone already.
   ::fuse_session_unmount(session_.get());
   session_.reset();
-  nodes_->withdraw_all();
+  tree_->withdraw_all();
   return status;
 }
 

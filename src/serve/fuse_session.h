@@ -8,27 +8,24 @@
 #include <vector>
 
 #include "base/unique_fd.h"
+#include "serve/fuse_folder.h"
 #include "serve/fuse_operations.h"
 #include "serve/mount.h"
 
 namespace powercut::serve {
 
-struct FuseOptions {
-  unsigned threads = 8;
-  // The mount carries a file system of this machine (through a loop device): its threads must not
-  // wait for memory that only they can free (PR_SET_IO_FLUSHER).
-  bool is_below_file_system = false;
-  Notice notice;
-};
+enum class MountPoint { kDirectory, kFile };
+// That `path` is one.
+[[nodiscard]] Status check_mount_point(const std::string& path, MountPoint wanted);
 
 // Thread-safe, but for unmount() and the destructor.
 class FuseSession {
  public:
-  // Mounts on `path`, which is a directory or a regular file as `nodes` has it, and serves it at
+  // Mounts on `path`, which is a directory or a regular file as `tree` has it, and serves it at
   // once.
   [[nodiscard]] static Result<std::unique_ptr<FuseSession>> mount(const std::string& path,
-                                                                  std::shared_ptr<FuseNodes> nodes,
-                                                                  FuseOptions options);
+                                                                  std::shared_ptr<FuseTree> tree,
+                                                                  FuseMountOptions options);
   FuseSession(const FuseSession&) = delete;
   FuseSession& operator=(const FuseSession&) = delete;
   ~FuseSession();
@@ -41,7 +38,7 @@ class FuseSession {
   void forget_name(const std::string& name);
 
  private:
-  FuseSession(std::string path, std::shared_ptr<FuseNodes> nodes, FuseOptions options);
+  FuseSession(std::string path, std::shared_ptr<FuseTree> tree, FuseMountOptions options);
   [[nodiscard]] Status start();
   void serve();
   [[nodiscard]] Status take_down(std::chrono::milliseconds patience);
@@ -51,8 +48,8 @@ class FuseSession {
   };
 
   const std::string path_;
-  const std::shared_ptr<FuseNodes> nodes_;
-  const FuseOptions options_;
+  const std::shared_ptr<FuseTree> tree_;
+  const FuseMountOptions options_;
   std::unique_ptr<fuse_session, SessionDeleter> session_;
   UniqueFd stop_;   // an eventfd: threads, end
   UniqueFd ended_;  // an eventfd
