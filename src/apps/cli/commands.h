@@ -21,6 +21,7 @@ namespace powercut::apps {
 [[nodiscard]] const flags::Command& info_command();
 [[nodiscard]] const flags::Command& log_command();
 [[nodiscard]] const flags::Command& mark_command();
+[[nodiscard]] const flags::Command& mount_command();
 [[nodiscard]] const flags::Command& record_command();
 [[nodiscard]] const flags::Command& repair_command();
 [[nodiscard]] const flags::Command& replay_command();
