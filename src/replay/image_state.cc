@@ -22,7 +22,8 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFormat = "powercut image state";
 constexpr int kVersion = 1;
 constexpr ByteCount kMaxFileBytes = 64 * kKiB;
-constexpr ByteCount kHashedBytes = 64 * kKiB;
+constexpr std::uint64_t kSamples = 32;
+constexpr ByteCount kSampleBytes = 4 * kKiB;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
 std::string encode(const ImageState& state) {
@@ -45,7 +46,7 @@ std::string encode(const ImageState& state) {
   if (state.log.uuid) {
     json["log_uuid"] = log::to_string(*state.log.uuid);
   } else {
-    json["log_hashed_bytes"] = state.log.hashed_bytes;
+    json["log_bytes"] = state.log.spanned_bytes;
     json["log_hash"] = state.log.hash;
   }
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -93,7 +94,7 @@ std::optional<ImageState> decode(const Json& json) {
     state.log.uuid = parse_uuid(json.at("log_uuid").get<std::string>());
     if (!state.log.uuid) return std::nullopt;
   } else {
-    state.log.hashed_bytes = number(json.at("log_hashed_bytes"));
+    state.log.spanned_bytes = number(json.at("log_bytes"));
     state.log.hash = number(json.at("log_hash"));
   }
   return state;
@@ -116,10 +117,16 @@ Result<LogIdentity> identity_of(const File& log, const log::SuperBlock& super_bl
     identity.uuid = super_block.extension->uuid;
     return identity;
   }
-  std::vector<std::byte> bytes(like != nullptr ? std::min(like->hashed_bytes, kHashedBytes)
-                                               : kHashedBytes);
-  bytes.resize(POWERCUT_TRY(log.read_at(super_block.sector_size, bytes)));
-  identity.hashed_bytes = bytes.size();
+  const ByteCount size = POWERCUT_TRY(log.size());
+  const ByteCount now = size - std::min<ByteCount>(size, super_block.sector_size);
+  identity.spanned_bytes = like != nullptr ? std::min(now, like->spanned_bytes) : now;
+  const ByteCount sample = std::min(kSampleBytes, identity.spanned_bytes);
+  std::vector<std::byte> bytes(kSamples * sample);
+  for (std::uint64_t i = 0; sample > 0 && i < kSamples; ++i) {
+    const ByteOffset at = (identity.spanned_bytes - sample) / (kSamples - 1) * i;
+    POWERCUT_TRY_STATUS(read_exactly(log, super_block.sector_size + at,
+                                     MutableBytes(bytes).subspan(i * sample, sample)));
+  }
   identity.hash = log::payload_hash(bytes);
   return identity;
 }

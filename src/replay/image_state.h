@@ -16,8 +16,8 @@ namespace powercut::replay {
 // By which a log is told from others; it stays while the log grows.
 struct LogIdentity {
   std::optional<log::Uuid> uuid;
-  // Of a log without: a hash of so many of its bytes from its first entry on.
-  ByteCount hashed_bytes = 0;
+  // Of a log without: a hash of samples of so many of its bytes from its first entry on.
+  ByteCount spanned_bytes = 0;
   std::uint64_t hash = 0;
 
   friend bool operator==(const LogIdentity&, const LogIdentity&) = default;

@@ -19,7 +19,7 @@ using test::LogBuilder;
 ImageState some_state() {
   ImageState state;
   state.log_path = "/x/run.log";
-  state.log.hashed_bytes = 7;
+  state.log.spanned_bytes = 7;
   state.log.hash = ~std::uint64_t{0};
   state.base_path = "/x/base";
   state.position = Position{5, 5};

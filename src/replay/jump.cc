@@ -204,6 +204,25 @@ Result<JumpTotals> jump(const state::Timeline& timeline, std::optional<Position>
   return Jumper(timeline, to, device, options).run(position);
 }
 
+Result<bool> needs_initial_content(const state::Timeline& timeline,
+                                   std::optional<Position> position, EntryIndex to) {
+  const index::LogIndex& index = timeline.index();
+  const ByteCount size_bytes = timeline.device_size_bytes();
+  bool is_needed = !is_aligned(size_bytes, index.sector_size()) && !position;
+  const auto look = [&](const index::Extent& extent) -> Status {
+    is_needed = is_needed || extent.source == index::Extent::Source::kInitial;
+    // The one way to end the walk.
+    return is_needed ? Status(environment_error("enough")) : Status();
+  };
+  const auto look_at = [&](ByteRange range) { return index.look_up(range, to, look); };
+  const Position span = position.value_or(Position{}).and_also(to);
+  const Status status = position
+                            ? changed_ranges(index, size_bytes, span.least, span.greatest, look_at)
+                            : look_at({0, align_down(size_bytes, index.sector_size())});
+  if (!status && !is_needed) return Unexpected(status.error());
+  return is_needed;
+}
+
 Result<std::optional<Difference>> find_mismatch(const state::Timeline& timeline, EntryIndex held,
                                                 EntryIndex to, BlockDevice& device,
                                                 const std::function<void(ByteOffset)>& progress) {

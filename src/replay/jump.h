@@ -46,6 +46,10 @@ struct JumpOptions {
                                       std::optional<Position> position, EntryIndex to,
                                       BlockDevice& device, const JumpOptions& options = {});
 
+// Whether a jump would write something that no entry had written yet at the instant `to`.
+[[nodiscard]] Result<bool> needs_initial_content(const state::Timeline& timeline,
+                                                 std::optional<Position> position, EntryIndex to);
+
 // The first range in which `device` does not hold the instant `held`, of all that a jump from there to
 // `to` would write; nothing if there is none. In whole sectors; left is what it should be.
 [[nodiscard]] Result<std::optional<Difference>> find_mismatch(

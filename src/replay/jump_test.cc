@@ -147,6 +147,18 @@ TEST(Jump, NamesEntryAndPlaceOfAnError) {
   EXPECT_THAT(totals.error().message, HasSubstr("replaying entry 49 to byte 25600 of 'x.img'"));
 }
 
+TEST(Jump, KnowsWhetherInitialContentIsNeeded) {
+  LogBuilder log;
+  log.write(0, "AB").write(1, "C").write(2, "D").discard(0, 3);
+  const auto timeline = timeline_of(log, 4);
+  EXPECT_FALSE(*needs_initial_content(*timeline, Position{0, 0}, 4));
+  EXPECT_FALSE(*needs_initial_content(*timeline, Position{2, 2}, 1));
+  EXPECT_TRUE(*needs_initial_content(*timeline, Position{3, 3}, 1));
+  EXPECT_TRUE(*needs_initial_content(*timeline, Position{4, 4}, 2));
+  EXPECT_FALSE(*needs_initial_content(*timeline, Position{4, 4}, 3));
+  EXPECT_TRUE(*needs_initial_content(*timeline, std::nullopt, 4));
+}
+
 TEST(FindMismatch, LooksAtAllThatWillBeTouched) {
   LogBuilder log;
   log.write(0, "A").write(2, "BB").write(2, "CC").write(5, "E");

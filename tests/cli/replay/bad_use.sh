@@ -11,7 +11,8 @@ expect 2 powercut replay x.log y.img --to 6
 expect 2 powercut replay x.log y.img --to sometime
 expect 2 powercut replay x.log y.img --from 2
 expect 2 powercut replay x.log x.img --from mark:one --to start
-expect 2 powercut replay x.log x.img --from end --to 1
+expect 2 powercut replay x.log x.img --state a.state --no-state
+expect 2 powercut replay x.log x.img --no-discard --check
 expect 2 powercut replay x.log x.img --jobs 0
 expect 2 powercut replay x.log x.img --two 3
 expect 3 powercut replay absent.log x.img
