@@ -9,8 +9,10 @@
 #include "apps/cli/image_keeper.h"
 #include "apps/cli/log_show.h"
 #include "apps/cli/replay_destination.h"
+#include "apps/cli/timeline_options.h"
 #include "apps/support/output.h"
 #include "apps/support/progress.h"
+#include "block/open.h"
 #include "replay/compare.h"
 #include "replay/jump.h"
 #include "replay/replay.h"
@@ -291,7 +293,8 @@ Result<bool> wants_jump(const Task& task) {
         "discards can only be left out (--no-discard) on the way forwards from an instant, without "
         "--check");
   }
-  const std::string index_path = index::default_sidecar_path(task.arguments.text("LOG"));
+  const std::string index_path = task.arguments.optional_text("index").value_or(
+      index::default_sidecar_path(task.arguments.text("LOG")));
   return is_needed || (!index_path.empty() && ::access(index_path.c_str(), R_OK) == 0);
 }
 
@@ -309,21 +312,6 @@ Result<replay::Totals> replay_onto(Task& task) {
        .progress = [&](EntryIndex done) { progress.update(done - from); }}));
   POWERCUT_TRY_STATUS(task.keeper.arrive(totals.to));
   return totals;
-}
-
-Result<std::unique_ptr<state::Timeline>> open_timeline(const Task& task) {
-  state::TimelineOptions options;
-  if (!task.keeper.base_path().empty()) {
-    options.base = POWERCUT_TRY(open_readable(task.keeper.base_path()));
-  }
-  options.size_bytes = task.destination.size_bytes;
-  options.notice = [](const std::string& message) { note("{}", message); };
-  Progress progress("indexing", 0, Progress::Unit::kBytes);
-  options.progress = [&](ByteOffset done, ByteCount total) {
-    progress.set_total(total);
-    progress.update(done);
-  };
-  return state::Timeline::open(task.arguments.text("LOG"), std::move(options));
 }
 
 // What the recorded device held at first is somewhere, but nobody has said where.
@@ -375,7 +363,9 @@ Result<bool> is_as_expected(const Task& task, const state::Timeline& timeline) {
 
 // Nothing: the check failed.
 Result<std::optional<replay::JumpTotals>> jump_onto(Task& task) {
-  const auto timeline = POWERCUT_TRY(open_timeline(task));
+  const auto timeline = POWERCUT_TRY(
+      open_timeline(task.arguments, Notices::kPrinted,
+                    {.base = task.keeper.base_path(), .size_bytes = task.destination.size_bytes}));
   if (task.to == replay::kToEnd) task.to = POWERCUT_TRY(timeline->resolve("end"));
   const EntryIndex last = timeline->index().nr_entries();
   if (std::max(task.to, task.position ? task.position->greatest : 0) > last) {
@@ -415,17 +405,17 @@ Result<int> run_replay(const Arguments& arguments) {
   }
   auto [log, reader] = POWERCUT_TRY(open_log(arguments.text("LOG")));
   const Range range = POWERCUT_TRY(range_of(arguments, reader));
-  std::unique_ptr<BlockDevice> compared;
+  std::shared_ptr<BlockDevice> compared;
   if (const auto path = arguments.optional_text("compare")) {
     if (arguments.given("DEST") && *path == arguments.text("DEST")) {
       return usage_error("DEST and the device to --compare with are the same");
     }
-    compared = POWERCUT_TRY(open_readable(*path));
+    compared = POWERCUT_TRY(open_read_only_device(*path));
   }
   std::optional<ByteCount> size_hint;
   if (compared) size_hint = compared->size_bytes();
   if (const auto base = arguments.optional_text("base"); base && !size_hint) {
-    size_hint = POWERCUT_TRY(open_readable(*base))->size_bytes();
+    size_hint = POWERCUT_TRY(open_read_only_device(*base))->size_bytes();
   }
   const auto destination =
       POWERCUT_TRY(open_destination(arguments, *log, reader, range.from, range.to, size_hint));
@@ -469,6 +459,7 @@ std::vector<flags::Flag> replay_flags() {
            "that no entry had written yet get their content from it; without it they become "
            "zeroes. A DEST of which it is not known where it is, a new one among them, is "
            "written as a whole."},
+      index_flag(),
       {.name = "check",
        .help = "Before anything is written, make sure that DEST holds what it should in all places "
                "that are going to be written; if not, say where, and end with status 1.",
@@ -524,7 +515,7 @@ const flags::Command& replay_command() {
            "existing one is written over; it must not be smaller, and what the log does not write "
            "keeps its content.",
            "Forwards the log is read from there on, and a place that is written again and again is "
-           "written once. If there is an index of the log (LOG.idx), or on the way back, only "
+           "written once. If there is an index of the log, or on the way back, only "
            "the places that entries between the two instants wrote are touched, each once, with "
            "the content that it had; the index is made if need be.",
            "Payloads go from file to file without a detour through the program where the system "

@@ -175,15 +175,4 @@ Result<Destination> open_destination(const Arguments& arguments, const PosixFile
   return DestinationOpener(arguments, log, reader, from, to, size_hint).open();
 }
 
-Result<std::unique_ptr<BlockDevice>> open_readable(const std::string& path) {
-  std::unique_ptr<BlockDevice> device;
-  if (NbdDevice::is_uri(path)) {
-    device = POWERCUT_TRY(NbdDevice::open(path, {.writable = false}));
-  } else {
-    auto file = POWERCUT_TRY(PosixFile::open(path, {}));
-    device = POWERCUT_TRY(FileDevice::make(std::move(file)));
-  }
-  return device;
-}
-
 }  // namespace powercut::apps

@@ -39,7 +39,4 @@ struct Destination {
                                                    EntryIndex from, EntryIndex to,
                                                    std::optional<ByteCount> size_hint);
 
-// A path or NBD URI, only to be read.
-[[nodiscard]] Result<std::unique_ptr<BlockDevice>> open_readable(const std::string& path);
-
 }  // namespace powercut::apps

@@ -10,6 +10,15 @@
 
 namespace powercut::apps {
 
+flags::Flag index_flag() {
+  return {.name = "index",
+          .value_name = "FILE",
+          .help =
+              "Where the log's index is kept, which is made when it is wanted for the first "
+              "time; none: nowhere, it is made each time.",
+          .default_text = "LOG.idx; none where LOG is a block device"};
+}
+
 std::vector<flags::Flag> timeline_flags() {
   return {{.name = "base",
            .value_name = "IMAGE",
@@ -24,21 +33,19 @@ std::vector<flags::Flag> timeline_flags() {
            .default_text = "what the log states, else the size of IMAGE, else the least that holds "
                            "every entry",
            .range = {.least = 1}},
-          {.name = "index",
-           .value_name = "FILE",
-           .help = "Where the log's index is kept, which is made when it is wanted for the first "
-                   "time; none: nowhere, it is made each time.",
-           .default_text = "LOG.idx; none where LOG is a block device"}};
+          index_flag()};
 }
 
 Result<std::unique_ptr<state::Timeline>> open_timeline(const flags::Arguments& arguments,
-                                                       Notices notices) {
+                                                       Notices notices,
+                                                       const TimelineDefaults& defaults) {
   state::TimelineOptions options;
   if (const auto index = arguments.optional_text("index"))
     options.sidecar_path = *index == "none" ? "" : *index;
-  if (const auto base = arguments.optional_text("base"))
-    options.base = POWERCUT_TRY(open_read_only_device(*base));
+  const std::string base = arguments.optional_text("base").value_or(defaults.base);
+  if (!base.empty()) options.base = POWERCUT_TRY(open_read_only_device(base));
   options.size_bytes = arguments.optional_integer("size");
+  if (!options.size_bytes) options.size_bytes = defaults.size_bytes;
   if (notices == Notices::kPrinted) {
     options.notice = [](const std::string& message) {
       fmt::print(stderr, "powercut: note: {}\n", message);
