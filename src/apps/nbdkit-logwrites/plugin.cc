@@ -2,8 +2,7 @@
 //
 // The recorder as an nbdkit plugin. The files are opened and locked in get_ready, so that whoever
 // starts the server sees what is wrong with them; nbdkit may fork behind that, so the control
-// socket's thread begins in after_fork. The process that nbdkit leaves by that fork runs no code
-// of ours: the state below is therefore a plain pointer, which only cleanup destroys.
+// socket's thread begins in after_fork.
 #include <fmt/format.h>
 
 #include "apps/flags/documents.h"
@@ -23,61 +22,49 @@ struct Plugin {
   std::unique_ptr<record::ControlServer> control;
 };
 
-Plugin* the_plugin = nullptr;
+Plugin& self() {
+  return *Kept<Plugin>::state;
+}
 
 record::RecordingDevice& device() {
-  return *the_plugin->device;
+  return *self().device;
 }
 
-void load() {
-  the_plugin = new Plugin;
-}
-
-void unload() {
-  delete the_plugin;
-  the_plugin = nullptr;
-}
-
-int config(const char* key, const char* value) {
-  return guarded([&]() -> Status {
-    the_plugin->given.emplace_back(key, value);
-    return {};
-  });
+BlockDevice& device_of(void*) {
+  return device();
 }
 
 int config_complete() {
   return guarded([]() -> Status {
-    LogwritesParameters parameters = POWERCUT_TRY(read_parameters(the_plugin->given));
+    LogwritesParameters parameters = POWERCUT_TRY(read_parameters(self().given));
     if (parameters.control) parameters.control = POWERCUT_TRY(absolute(*parameters.control));
-    the_plugin->parameters = std::move(parameters);
+    self().parameters = std::move(parameters);
     return {};
   });
 }
 
 int get_ready() {
   return guarded([]() -> Status {
-    the_plugin->device =
-        POWERCUT_TRY(record::open_recording(the_plugin->parameters.recording, [](const auto& text) {
-          nbdkit_error("%s", text.c_str());
-        }));
+    self().device = POWERCUT_TRY(record::open_recording(
+        self().parameters.recording, [](const auto& text) { nbdkit_error("%s", text.c_str()); }));
     return {};
   });
 }
 
 int after_fork() {
   return guarded([]() -> Status {
-    const auto& path = the_plugin->parameters.control;
-    if (path) the_plugin->control = POWERCUT_TRY(record::ControlServer::start(*path, device()));
+    const auto& path = self().parameters.control;
+    if (path) self().control = POWERCUT_TRY(record::ControlServer::start(*path, device()));
     return {};
   });
 }
 
 void cleanup() {
   (void)guarded([]() -> Status {
-    the_plugin->control.reset();
-    if (the_plugin->device == nullptr) return {};
+    self().control.reset();
+    if (self().device == nullptr) return {};
     const Status status = device().close();
-    the_plugin->device.reset();
+    self().device.reset();
     return status;
   });
 }
@@ -94,42 +81,12 @@ int yes(void*) {
   return 1;
 }
 
-int can_fua(void*) {
-  return NBDKIT_FUA_NATIVE;
-}
-
 int block_size(void*, uint32_t* minimum, uint32_t* preferred, uint32_t* maximum) {
   const std::uint32_t sector_size = device().sector_size();
   *minimum = std::min(sector_size, kMaxMinimumBlock);
   *preferred = std::clamp(sector_size, kPreferredBlock, kMaxPreferredBlock);
   *maximum = kMaximumBlock;
   return 0;
-}
-
-int pread(void*, void* buffer, uint32_t count, uint64_t offset, uint32_t) {
-  return guarded([&] { return device().read(offset, as_bytes(buffer, count)); });
-}
-
-int pwrite(void*, const void* buffer, uint32_t count, uint64_t offset, uint32_t flags) {
-  return guarded([&] { return device().write(offset, as_bytes(buffer, count), fua_of(flags)); });
-}
-
-int zero(void*, uint32_t count, uint64_t offset, uint32_t flags) {
-  return guarded([&] {
-    return device().write_zeroes({offset, offset + count}, unmap_of(flags), fua_of(flags));
-  });
-}
-
-int trim(void*, uint32_t count, uint64_t offset, uint32_t flags) {
-  return guarded([&] { return device().discard({offset, offset + count}, fua_of(flags)); });
-}
-
-int flush(void*, uint32_t) {
-  return guarded([] { return device().flush(); });
-}
-
-int extents(void*, uint32_t count, uint64_t offset, uint32_t flags, nbdkit_extents* result) {
-  return guarded([&] { return add_extents(device(), {offset, offset + count}, flags, result); });
 }
 
 void dump_plugin() {
@@ -143,13 +100,12 @@ nbdkit_plugin make_plugin() {
   static const std::string help = flags::parameters_text(logwrites_program().root);
   static const std::string summary = logwrites_program().root.summary;
   nbdkit_plugin result = {};
+  Kept<Plugin>::set_callbacks(result);
+  set_request_callbacks<device_of>(result);
   result.name = "logwrites";
   result.longname = "powercut recorder";
   result.version = POWERCUT_VERSION;
   result.description = summary.c_str();
-  result.load = load;
-  result.unload = unload;
-  result.config = config;
   result.config_complete = config_complete;
   result.config_help = help.c_str();
   result.magic_config_key = "file";
@@ -160,14 +116,7 @@ nbdkit_plugin make_plugin() {
   result.open = open;
   result.get_size = get_size;
   result.can_multi_conn = yes;
-  result.can_fua = can_fua;
   result.block_size = block_size;
-  result.pread = pread;
-  result.pwrite = pwrite;
-  result.zero = zero;
-  result.trim = trim;
-  result.flush = flush;
-  result.extents = extents;
   return result;
 }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Instants of a log as NBD exports. The log is opened, and its index made, in get_ready: whoever
-// starts the server sees what is wrong and waits until it is ready. nbdkit may fork behind that. The
-// process that it leaves by the fork runs no code of ours: the state below is therefore a plain
-// pointer, which only cleanup destroys.
+// starts the server sees what is wrong and waits until it is ready.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -30,48 +28,34 @@ struct Plugin {
   std::unique_ptr<state::Timeline> timeline;
 };
 
-Plugin* the_plugin = nullptr;
-
 // What one client has: an instant, and what it has written over it.
 struct Connection {
   std::shared_ptr<BlockDevice> device;
   bool is_read_only = false;
 };
 
+Plugin& self() {
+  return *Kept<Plugin>::state;
+}
+
 BlockDevice& device_of(void* handle) {
   return *static_cast<Connection*>(handle)->device;
 }
 
 state::Timeline& timeline() {
-  return *the_plugin->timeline;
-}
-
-void load() {
-  the_plugin = new Plugin;
-}
-
-void unload() {
-  delete the_plugin;
-  the_plugin = nullptr;
-}
-
-int config(const char* key, const char* value) {
-  return guarded([&]() -> Status {
-    the_plugin->given.emplace_back(key, value);
-    return {};
-  });
+  return *self().timeline;
 }
 
 int config_complete() {
   return guarded([]() -> Status {
-    the_plugin->parameters = POWERCUT_TRY(read_serve_parameters(the_plugin->given));
+    self().parameters = POWERCUT_TRY(read_serve_parameters(self().given));
     return {};
   });
 }
 
 int get_ready() {
   return guarded([]() -> Status {
-    const ServeParameters& parameters = the_plugin->parameters;
+    const ServeParameters& parameters = self().parameters;
     state::TimelineOptions options;
     options.size_bytes = parameters.size_bytes;
     options.notice = [](const std::string& text) {
@@ -80,14 +64,14 @@ int get_ready() {
     };
     if (parameters.index) options.sidecar_path = *parameters.index;
     if (parameters.base) options.base = POWERCUT_TRY(open_read_only_device(*parameters.base));
-    the_plugin->timeline = POWERCUT_TRY(state::Timeline::open(parameters.log, std::move(options)));
+    self().timeline = POWERCUT_TRY(state::Timeline::open(parameters.log, std::move(options)));
     (void)POWERCUT_TRY(timeline().resolve(parameters.default_export));
     return {};
   });
 }
 
 void cleanup() {
-  the_plugin->timeline.reset();
+  self().timeline.reset();
 }
 
 int list_exports(int, int, nbdkit_exports* exports) {
@@ -115,7 +99,7 @@ int list_exports(int, int, nbdkit_exports* exports) {
 }
 
 const char* default_export(int, int) {
-  return the_plugin->parameters.default_export.c_str();
+  return self().parameters.default_export.c_str();
 }
 
 // A client that comes later may name what has been recorded since.
@@ -130,7 +114,7 @@ void* open(int is_read_only) {
   (void)guarded([&]() -> Status {
     const char* name = nbdkit_export_name();
     if (name == nullptr) return os_error("cannot learn the export's name");
-    const std::string instant = *name == '\0' ? the_plugin->parameters.default_export : name;
+    const std::string instant = *name == '\0' ? self().parameters.default_export : name;
     std::shared_ptr<BlockDevice> device = timeline().view(POWERCUT_TRY(entries_of(instant)));
     if (is_read_only == 0) device = POWERCUT_TRY(OverlayDevice::make(std::move(device)));
     connection = new Connection{std::move(device), is_read_only != 0};
@@ -152,46 +136,11 @@ int can_multi_conn(void* handle) {
   return static_cast<Connection*>(handle)->is_read_only ? 1 : 0;
 }
 
-int can_fua(void*) {
-  return NBDKIT_FUA_NATIVE;
-}
-
 int block_size(void*, uint32_t* minimum, uint32_t* preferred, uint32_t* maximum) {
   *minimum = 1;
   *preferred = std::clamp(timeline().index().sector_size(), kPreferredBlock, kMaxPreferredBlock);
   *maximum = kMaximumBlock;
   return 0;
-}
-
-int pread(void* handle, void* buffer, uint32_t count, uint64_t offset, uint32_t) {
-  return guarded([&] { return device_of(handle).read(offset, as_bytes(buffer, count)); });
-}
-
-int pwrite(void* handle, const void* buffer, uint32_t count, uint64_t offset, uint32_t flags) {
-  return guarded(
-      [&] { return device_of(handle).write(offset, as_bytes(buffer, count), fua_of(flags)); });
-}
-
-int zero(void* handle, uint32_t count, uint64_t offset, uint32_t flags) {
-  return guarded([&] {
-    return device_of(handle).write_zeroes({offset, offset + count}, unmap_of(flags), fua_of(flags));
-  });
-}
-
-int trim(void* handle, uint32_t count, uint64_t offset, uint32_t flags) {
-  return guarded([&] {
-    return device_of(handle).discard({offset, offset + count}, fua_of(flags));
-  });
-}
-
-int flush(void* handle, uint32_t) {
-  return guarded([&] { return device_of(handle).flush(); });
-}
-
-int extents(void* handle, uint32_t count, uint64_t offset, uint32_t flags, nbdkit_extents* result) {
-  return guarded([&] {
-    return add_extents(device_of(handle), {offset, offset + count}, flags, result);
-  });
 }
 
 void dump_plugin() {
@@ -203,13 +152,12 @@ nbdkit_plugin make_plugin() {
   static const std::string help = flags::parameters_text(nbdkit_powercut_program().root);
   static const std::string summary = nbdkit_powercut_program().root.summary;
   nbdkit_plugin result = {};
+  Kept<Plugin>::set_callbacks(result);
+  set_request_callbacks<device_of>(result);
   result.name = "powercut";
   result.longname = "powercut time travel";
   result.version = POWERCUT_VERSION;
   result.description = summary.c_str();
-  result.load = load;
-  result.unload = unload;
-  result.config = config;
   result.config_complete = config_complete;
   result.config_help = help.c_str();
   result.magic_config_key = "log";
@@ -222,14 +170,7 @@ nbdkit_plugin make_plugin() {
   result.close = close;
   result.get_size = get_size;
   result.can_multi_conn = can_multi_conn;
-  result.can_fua = can_fua;
   result.block_size = block_size;
-  result.pread = pread;
-  result.pwrite = pwrite;
-  result.zero = zero;
-  result.trim = trim;
-  result.flush = flush;
-  result.extents = extents;
   return result;
 }
 

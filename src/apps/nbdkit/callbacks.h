@@ -91,4 +91,60 @@ inline Status add_extents(BlockDevice& device, ByteRange range, std::uint32_t fl
   return {};
 }
 
+// What a plugin keeps, from load to unload. nbdkit may fork in between, and the process that it
+// leaves by that runs no code of ours: so this is a plain pointer, and what it points to is only
+// destroyed where nbdkit says so. `State` has a member `given` for the parameters as they come.
+template <typename State>
+struct Kept {
+  static inline State* state = nullptr;
+
+  static void set_callbacks(nbdkit_plugin& plugin) {
+    plugin.load = [] { state = new State; };
+    plugin.unload = [] {
+      delete state;
+      state = nullptr;
+    };
+    plugin.config = [](const char* key, const char* value) {
+      return guarded([&]() -> Status {
+        state->given.emplace_back(key, value);
+        return {};
+      });
+    };
+  }
+};
+
+// The requests go to the device that belongs to a connection's handle.
+template <BlockDevice& (*device_of)(void* handle)>
+void set_request_callbacks(nbdkit_plugin& plugin) {
+  plugin.can_fua = [](void*) { return NBDKIT_FUA_NATIVE; };
+  plugin.pread = [](void* handle, void* buffer, uint32_t count, uint64_t offset, uint32_t) {
+    return guarded([&] { return device_of(handle).read(offset, as_bytes(buffer, count)); });
+  };
+  plugin.pwrite = [](void* handle, const void* buffer, uint32_t count, uint64_t offset,
+                     uint32_t flags) {
+    return guarded(
+        [&] { return device_of(handle).write(offset, as_bytes(buffer, count), fua_of(flags)); });
+  };
+  plugin.zero = [](void* handle, uint32_t count, uint64_t offset, uint32_t flags) {
+    return guarded([&] {
+      return device_of(handle).write_zeroes({offset, offset + count}, unmap_of(flags),
+                                            fua_of(flags));
+    });
+  };
+  plugin.trim = [](void* handle, uint32_t count, uint64_t offset, uint32_t flags) {
+    return guarded([&] {
+      return device_of(handle).discard({offset, offset + count}, fua_of(flags));
+    });
+  };
+  plugin.flush = [](void* handle, uint32_t) {
+    return guarded([&] { return device_of(handle).flush(); });
+  };
+  plugin.extents = [](void* handle, uint32_t count, uint64_t offset, uint32_t flags,
+                      nbdkit_extents* result) {
+    return guarded([&] {
+      return add_extents(device_of(handle), {offset, offset + count}, flags, result);
+    });
+  };
+}
+
 }  // namespace powercut::apps

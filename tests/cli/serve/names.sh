@@ -7,4 +7,4 @@ ls
 nbdkit -U - "$plugin" x.log index=kept.idx default=mark:one#2 --run 'nbdcopy "$uri" second.img'
 powercut replay x.log replayed.img --to mark:one#2
 cmp second.img replayed.img && echo same
-ls
+ls ./*.idx
