@@ -497,8 +497,8 @@ std::vector<flags::Flag> replay_flags() {
        .value_name = "N",
        .help = "Threads that write.",
        .kind = Kind::kInteger,
-       .default_text = "1 where DEST is a file, which takes one write at a time; else as many "
-                       "as there are processors, from 2 to 8",
+       .default_text = "2 where DEST is a file: one reads the log while the other writes; else "
+                       "as many as there are processors, from 2 to 8",
        .range = {.least = 1, .greatest = 256}},
       {.name = "json", .help = "What was done as one JSON object.", .kind = Kind::kBool}};
 }
