@@ -5,19 +5,17 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <queue>
 
 #include "base/check.h"
 #include "index/segment_store.h"
 #include "index/sidecar.h"
+#include "index/walk.h"
 
 namespace powercut::index {
 namespace {
 
 // So many entries are sooner gone through than a device.
 constexpr std::uint64_t kFewEntries = 65'536;
-// And so many lists are sooner merged than a segment gone through.
-constexpr std::size_t kMaxLists = 1024;
 constexpr std::uint64_t kProgressInterval = 65'536;
 constexpr int kMaxRebuilds = 3;
 
@@ -25,134 +23,6 @@ constexpr int kMaxRebuilds = 3;
 // in all or for each entry that has come.
 constexpr ByteCount kWorthCopying = 16 * kMiB;
 constexpr ByteCount kWorthCopyingPerEntry = 1 * kKiB;
-
-// Goes through a range of the device, from one segment to the next older for what has no owner yet,
-// and gives out what it finds as extents. Stops where a segment is found damaged: what has been given
-// out until then is right.
-class ExtentWalk {
- public:
-  ExtentWalk(const Segments& segments, std::uint32_t sector_size, EntryIndex since,
-             EntryIndex limit, const LogIndex::ExtentSink& sink)
-      : segments_(segments), sector_size_(sector_size), since_(since), limit_(limit), sink_(sink) {}
-
-  // done() may be called afterwards: how far it came.
-  [[nodiscard]] Status walk(Sector begin, Sector end) {
-    done_ = begin;
-    POWERCUT_TRY_STATUS(walk(segments_.size(), begin, end));
-    // What was to be given out last may go on behind the damage.
-    return is_stopped_ ? Status{} : give_out();
-  }
-  [[nodiscard]] Sector done() const { return done_; }
-
- private:
-  // In the first nr_segments of them.
-  [[nodiscard]] Status walk(std::size_t nr_segments, Sector begin, Sector end) {
-    while (nr_segments > 0 && segments_[nr_segments - 1]->first_entry() >= limit_) --nr_segments;
-    if (nr_segments == 0 || segments_[nr_segments - 1]->end_entry() <= since_) {
-      return add({{begin * sector_size_, end * sector_size_}});
-    }
-    const Segment& segment = *segments_[nr_segments - 1];
-    std::vector<Piece> pieces;
-    for (Sector at = begin; at < end;) {
-      pieces.clear();
-      at = segment.look_up(at, end, since_, limit_, pieces);
-      for (const Piece& piece : pieces) {
-        const auto extent = piece.entry ? std::optional(extent_of(segment, piece)) : std::nullopt;
-        // Also what it says has no owner could be wrong.
-        is_stopped_ |= segment.is_damaged();
-        if (is_stopped_) return {};
-        POWERCUT_TRY_STATUS(extent ? add(*extent) : walk(nr_segments - 1, piece.begin, piece.end));
-        if (is_stopped_) return {};
-      }
-    }
-    return {};
-  }
-
-  [[nodiscard]] Extent extent_of(const Segment& segment, const Piece& piece) const {
-    const EntrySummary entry = segment.entry(*piece.entry);
-    Extent extent{{piece.begin * sector_size_, piece.end * sector_size_}};
-    extent.entry = *piece.entry;
-    extent.source = entry.reads_as_zeroes ? Extent::Source::kZeroes : Extent::Source::kPayload;
-    if (!entry.reads_as_zeroes) {
-      const Sector header = 1;
-      extent.log_offset = entry.log_offset + (header + piece.begin - entry.sector) * sector_size_;
-    }
-    return extent;
-  }
-
-  // Neighbours that continue one another become one.
-  [[nodiscard]] Status add(const Extent& extent) {
-    if (last_ && last_->range.end == extent.range.begin && last_->source == extent.source &&
-        last_->entry == extent.entry) {
-      last_->range.end = extent.range.end;
-      return {};
-    }
-    POWERCUT_TRY_STATUS(give_out());
-    last_ = extent;
-    return {};
-  }
-  [[nodiscard]] Status give_out() {
-    if (!last_) return {};
-    POWERCUT_TRY_STATUS(sink_(*last_));
-    done_ = last_->range.end / sector_size_;
-    last_.reset();
-    return {};
-  }
-
-  const Segments& segments_;
-  const std::uint32_t sector_size_;
-  const EntryIndex since_;
-  const EntryIndex limit_;
-  const LogIndex::ExtentSink& sink_;
-  std::optional<Extent> last_;
-  Sector done_ = 0;
-  bool is_stopped_ = false;
-};
-
-// The entries of a segment in [from, to) that may have written to a range, each once, in order: of
-// a few lists, or else all.
-class Candidates {
- public:
-  Candidates(const Segment& segment, Sector begin, Sector end, EntryIndex from, EntryIndex to)
-      : segment_(segment),
-        next_(std::max(from, segment.first_entry())),
-        to_(std::min(to, segment.end_entry())) {
-    const auto lists = segment.lists(begin, end, kMaxLists);
-    is_all_ = !lists;
-    if (is_all_) return;
-    for (const auto& list : *lists) push(segment.skip(list, next_));
-  }
-  [[nodiscard]] std::optional<EntryIndex> next() {
-    if (is_all_) return next_ < to_ ? std::optional(next_++) : std::nullopt;
-    while (!heads_.empty()) {
-      auto [entry, list] = heads_.top();
-      heads_.pop();
-      ++list.begin;
-      push(list);
-      // One stands in several lists.
-      if (entry < next_) continue;
-      next_ = entry + 1;
-      return entry < to_ ? std::optional(entry) : std::nullopt;
-    }
-    return std::nullopt;
-  }
-
- private:
-  struct Head {
-    EntryIndex entry;
-    Segment::References list;
-    bool operator<(const Head& other) const { return entry > other.entry; }
-  };
-  void push(const Segment::References& list) {
-    if (list.begin < list.end) heads_.push({segment_.reference(list, list.begin), list});
-  }
-
-  const Segment& segment_;
-  EntryIndex next_;
-  const EntryIndex to_;
-  bool is_all_ = false;
-  std::priority_queue<Head> heads_;
-};
 
 bool is_sorted_out(const EntrySummary& entry, Sector begin, Sector end) {
   return !entry.writes() || entry.sector >= end || entry.sector + entry.nr_sectors <= begin;
@@ -591,9 +461,17 @@ Result<EntrySummary> LogIndex::entry(EntryIndex entry) const {
   });
 }
 
+namespace {
+
+Unexpected no_such(std::uint64_t number, std::string_view what) {
+  return bad_input(fmt::format("the log has no {} number {} any more", what, number));
+}
+
+}  // namespace
+
 Result<EntryIndex> LogIndex::flush(std::uint64_t number) const {
   return ask([&](const State& state) -> Result<EntryIndex> {
-    POWERCUT_CHECK(number < state.nr_flushes);
+    if (number >= state.nr_flushes) return no_such(number, "flush");
     const std::size_t at = segment_with(state.flushes_before, number);
     return state.segments[at]->flush(number - state.flushes_before[at]);
   });
@@ -609,7 +487,7 @@ Result<std::uint64_t> LogIndex::flushes_before(EntryIndex limit) const {
 
 Result<Mark> LogIndex::mark(std::uint64_t number) const {
   return ask([&](const State& state) -> Result<Mark> {
-    POWERCUT_CHECK(number < state.nr_marks);
+    if (number >= state.nr_marks) return no_such(number, "mark");
     const std::size_t at = segment_with(state.marks_before, number);
     return state.segments[at]->mark(number - state.marks_before[at]);
   });

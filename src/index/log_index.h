@@ -9,27 +9,13 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "index/extent.h"
 #include "index/segment.h"
 #include "log/reader.h"
 
 namespace powercut::index {
 
 class SegmentStore;
-
-// Where the content of a piece of the device comes from, as of some instant.
-struct Extent {
-  enum class Source {
-    kInitial,  // what the device held before the first entry
-    kZeroes,   // a discard, or write zeroes
-    kPayload,  // an entry's, in the log
-  };
-  ByteRange range;  // of the device
-  Source source = Source::kInitial;
-  EntryIndex entry = 0;       // of all but kInitial
-  ByteOffset log_offset = 0;  // of kPayload: where the range's bytes begin in the log
-
-  friend bool operator==(const Extent&, const Extent&) = default;
-};
 
 struct IndexOptions {
   // The file in which the index is kept (default_sidecar_path); "": nowhere. One that is there and
@@ -75,7 +61,7 @@ class LogIndex {
   [[nodiscard]] const std::shared_ptr<const File>& log() const { return log_; }
 
   // What is done with each extent or entry, in order; an error ends the walk and is its result.
-  using ExtentSink = std::function<Status(const Extent&)>;
+  using ExtentSink = index::ExtentSink;
   using EntrySink = std::function<Status(EntryIndex, const EntrySummary&)>;
 
   // The content of a range, aligned to sectors, behind the first `limit` entries: it is covered with
@@ -100,13 +86,14 @@ class LogIndex {
   // `entry` is below nr_entries().
   [[nodiscard]] Result<EntrySummary> entry(EntryIndex entry) const;
 
-  // Entries with FLUSH; `number` counts from 0 and is below nr_flushes().
+  // Entries with FLUSH. `number` counts from 0; one that is not below nr_flushes() is kBadInput:
+  // numbers shift when flushes whose outcome was not known come to an end.
   [[nodiscard]] std::uint64_t nr_flushes() const;
   [[nodiscard]] Result<EntryIndex> flush(std::uint64_t number) const;
   // How many of them are among the first `limit` entries.
   [[nodiscard]] Result<std::uint64_t> flushes_before(EntryIndex limit) const;
 
-  // Marks, likewise.
+  // Marks, likewise; there can be fewer of them then.
   [[nodiscard]] std::uint64_t nr_marks() const;
   [[nodiscard]] Result<Mark> mark(std::uint64_t number) const;
   [[nodiscard]] Result<std::uint64_t> marks_before(EntryIndex limit) const;

@@ -186,4 +186,7 @@ class Segment {
   const std::uint64_t nr_entries_;
 };
 
+// Of a log, in order and without gaps.
+using Segments = std::vector<std::shared_ptr<const Segment>>;
+
 }  // namespace powercut::index

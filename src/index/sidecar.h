@@ -11,8 +11,6 @@
 
 namespace powercut::index {
 
-using Segments = std::vector<std::shared_ptr<const Segment>>;
-
 // Which log it is, of those that look alike; see sidecar.cc.
 struct LogIdentity {
   log::Uuid uuid = {};
