@@ -12,7 +12,7 @@
 //   LargeEntryDisk   nr_large        those whose numbers do not fit an EntryDisk, by rising entry
 //   NodeDisk         nr_nodes        by rising key
 //   Le32             nr_full         entries that cover a node wholly
-//   Le32             nr_partial      entries that touch a part of a leaf
+//   Le32             nr_partial      entries that touch a part of a leaf, and where (kPlaceBits)
 //   CheckpointDisk   nr_checkpoints  of leaves
 //   RunDisk          nr_runs         of checkpoints
 //   Le32             nr_flushes      entries that are flushes
@@ -32,7 +32,7 @@
 namespace powercut::index {
 
 inline constexpr std::uint64_t kIndexMagic = 0x3178646974756370;  // "pcutidx1"
-inline constexpr std::uint32_t kIndexVersion = 1;
+inline constexpr std::uint32_t kIndexVersion = 2;
 inline constexpr std::size_t kBlockSize = 4 * 1024;
 // Segments are mapped: the largest page that there is.
 inline constexpr std::size_t kSegmentAlignment = 64 * 1024;
@@ -42,6 +42,13 @@ inline constexpr std::size_t kSegmentAlignment = 64 * 1024;
 inline constexpr std::uint64_t kLeafBytes = 1024 * 1024;
 inline constexpr unsigned kFanOutBits = 4;
 inline constexpr unsigned kMaxLevel = 11;  // one node of it covers 2^64 bytes
+
+// In a partial list an entry stands as entry << kPlaceBits | first << kMoreBits | more: the leaf being
+// cut into kPlaces equal pieces (or sectors, if it has fewer), what the entry wrote of it begins in
+// piece `first` and ends in piece first + more; or, if `more` is the greatest, in that or a later one.
+inline constexpr unsigned kPlaceBits = 10;
+inline constexpr unsigned kMoreBits = 4;
+inline constexpr unsigned kPlaces = 64;
 
 struct IndexHeaderDisk {
   Le64 magic;

@@ -197,11 +197,15 @@ Segment::Lists Segment::lists_of(std::uint64_t node) const {
   return lists;
 }
 
-EntryIndex Segment::reference(const References& list, std::uint64_t at) const {
-  const std::uint32_t number = load<Le32>(list.are_full ? layout_.full : layout_.partial, at);
+EntryIndex Segment::check_reference(std::uint32_t number) const {
   if (number < nr_entries_) return first_entry_ + number;
   bytes_.set_damaged();
   return first_entry_;
+}
+
+EntryIndex Segment::reference(const References& list, std::uint64_t at) const {
+  if (list.are_full) return check_reference(load<Le32>(layout_.full, at));
+  return check_reference(load<Le32>(layout_.partial, at) >> kPlaceBits);
 }
 
 Segment::References Segment::skip(References list, EntryIndex since) const {
@@ -251,10 +255,12 @@ Segment::Ancestors Segment::ancestors_of(std::uint64_t leaf, std::uint32_t limit
 }
 
 // Backwards from the limit through a leaf's partial entries to the last checkpoint, which stands for
-// all before it. `paint` is given pieces of the leaf, newest first, and says whether to go on.
+// all before it. `paint` is given pieces of the leaf, newest first, that may lie in [from, to) of it,
+// and says whether to go on.
 template <typename Paint>
 void Segment::walk_back(const Lists& lists, std::uint32_t minimum, std::uint32_t limit,
-                        Sector leaf_begin, const Paint& paint) const {
+                        Sector leaf_begin, std::uint64_t from, std::uint64_t to,
+                        const Paint& paint) const {
   std::uint64_t position = skip(lists.partial, first_entry_ + limit).begin;
   const std::uint64_t behind = first_not_below(
       lists.checkpoint_begin, lists.checkpoint_end, position + 1, [&](std::uint64_t i) {
@@ -264,27 +270,35 @@ void Segment::walk_back(const Lists& lists, std::uint32_t minimum, std::uint32_t
   CheckpointDisk checkpoint{};
   if (has_checkpoint) checkpoint = load<CheckpointDisk>(layout_.checkpoints, behind - 1);
   const std::uint64_t stop = has_checkpoint ? checkpoint.position.value() : lists.partial.begin;
+  const Place place(leaf_sectors_, from, to);
   while (position > stop) {
-    const EntryIndex index = reference(lists.partial, --position);
+    const std::uint32_t bits = load<Le32>(layout_.partial, --position);
+    const EntryIndex index = check_reference(bits >> kPlaceBits);
     const auto number = static_cast<std::uint32_t>(index - first_entry_);
     if (number < minimum) return;
+    // Most are elsewhere, and need not be looked at.
+    if (!place.may_overlap(bits)) continue;
     const EntrySummary summary = entry(index);
     const Sector begin = std::max(summary.sector, leaf_begin);
     const Sector end = std::min(summary.sector + summary.nr_sectors, leaf_begin + leaf_sectors_);
     if (begin < end && !paint(begin - leaf_begin, end - leaf_begin, number)) return;
   }
   if (!has_checkpoint) return;
-  const std::uint64_t last = behind < disk_.nr_checkpoints
-                                 ? load<CheckpointDisk>(layout_.checkpoints, behind).run.value()
-                                 : disk_.nr_runs.value();
-  for (std::uint64_t run = checkpoint.run; run < std::min<std::uint64_t>(last, disk_.nr_runs);
-       ++run) {
-    const auto disk = load<RunDisk>(layout_.runs, run);
-    const std::uint64_t end =
-        run + 1 < last ? load<RunDisk>(layout_.runs, run + 1).begin.value() : leaf_sectors_;
-    if (disk.entry == kNoEntry || disk.entry < minimum) continue;
-    if (disk.entry >= nr_entries_) bytes_.set_damaged();
-    if (!paint(disk.begin, std::min(end, leaf_sectors_), disk.entry)) return;
+  std::uint64_t last = disk_.nr_runs;
+  if (behind < disk_.nr_checkpoints) {
+    last = std::min<std::uint64_t>(last, load<CheckpointDisk>(layout_.checkpoints, behind).run);
+  }
+  const auto begin_of = [&](std::uint64_t run) {
+    return run < last ? load<RunDisk>(layout_.runs, run).begin.value() : leaf_sectors_;
+  };
+  // The run in which `from` lies begins there or before it.
+  std::uint64_t run = first_not_below(checkpoint.run, last, from + 1, begin_of);
+  if (run > checkpoint.run) --run;
+  for (; run < last && begin_of(run) < to; ++run) {
+    const std::uint32_t number = load<RunDisk>(layout_.runs, run).entry;
+    if (number == kNoEntry || number < minimum) continue;
+    (void)check_reference(number);
+    if (!paint(begin_of(run), begin_of(run + 1), number)) return;
   }
 }
 
@@ -313,7 +327,7 @@ Sector Segment::look_up(Sector begin, Sector end, EntryIndex since, EntryIndex l
   const std::uint32_t minimum =
       std::max(ancestors.full == kNoEntry ? 0 : ancestors.full + 1, relative(since));
   Painter painter(to - from);
-  walk_back(*ancestors.own, minimum, relative_limit, leaf_begin,
+  walk_back(*ancestors.own, minimum, relative_limit, leaf_begin, from, to,
             [&](std::size_t run_begin, std::size_t run_end, std::uint32_t entry) {
               run_begin = std::max(run_begin, from);
               run_end = std::min(run_end, to);

@@ -3,6 +3,7 @@
 // segment_builder.cc.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -82,6 +83,31 @@ struct SegmentLayout {
 [[nodiscard]] constexpr Sector max_sector(std::uint32_t sector_size) {
   return ~std::uint64_t{0} / sector_size;
 }
+
+// Where in its leaf an entry wrote, as a partial list keeps it: sectors [begin, end) of the leaf.
+class Place {
+ public:
+  Place(std::uint64_t sectors_per_leaf, std::uint64_t begin, std::uint64_t end)
+      : first_(begin / piece_sectors(sectors_per_leaf)),
+        last_((end - 1) / piece_sectors(sectors_per_leaf)) {}
+  [[nodiscard]] std::uint32_t bits() const {
+    return static_cast<std::uint32_t>(first_ << kMoreBits | std::min(last_ - first_, kMost));
+  }
+  // Whether an entry with these bits may have written there.
+  [[nodiscard]] bool may_overlap(std::uint32_t bits) const {
+    const std::uint64_t first = (bits & ((1u << kPlaceBits) - 1)) >> kMoreBits;
+    const std::uint64_t more = bits & kMost;
+    return first <= last_ && (more == kMost || first + more >= first_);
+  }
+
+ private:
+  static constexpr std::uint64_t kMost = (1u << kMoreBits) - 1;
+  static constexpr std::uint64_t piece_sectors(std::uint64_t sectors_per_leaf) {
+    return std::max<std::uint64_t>(1, sectors_per_leaf / kPlaces);
+  }
+  std::uint64_t first_;
+  std::uint64_t last_;
+};
 
 // The nodes into whose lists an entry goes that writes [begin, end), each with whether it is covered
 // wholly: as few and as high as possible. What is covered in part is a leaf.
@@ -172,9 +198,10 @@ class Segment {
   [[nodiscard]] std::uint64_t first_node_from(std::uint64_t key) const;
   [[nodiscard]] Lists lists_of(std::uint64_t node) const;
   [[nodiscard]] Ancestors ancestors_of(std::uint64_t leaf, std::uint32_t limit) const;
+  [[nodiscard]] EntryIndex check_reference(std::uint32_t number) const;
   template <typename Paint>
   void walk_back(const Lists& lists, std::uint32_t minimum, std::uint32_t limit, Sector leaf_begin,
-                 const Paint& paint) const;
+                 std::uint64_t from, std::uint64_t to, const Paint& paint) const;
 
   const MappedFile mapping_;
   const SegmentDisk disk_;

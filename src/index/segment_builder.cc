@@ -30,6 +30,7 @@ namespace powercut::index {
 namespace {
 
 constexpr std::size_t kMinCheckpointDistance = 64;
+static_assert(kMaxSegmentEntries < std::uint64_t{1} << (32 - kPlaceBits));
 constexpr std::size_t kWriteBytes = 256 * kBlockSize;
 
 bool pack(std::uint64_t value, std::uint8_t* bytes, std::size_t count) {
@@ -202,6 +203,13 @@ SegmentBuilder::Extent SegmentBuilder::extent_of(std::uint32_t entry) const {
   return {begin, begin + nr_sectors};
 }
 
+// What lies in a leaf, from its beginning.
+SegmentBuilder::Extent SegmentBuilder::part_of(std::uint64_t leaf, Extent extent) const {
+  const Sector leaf_begin = leaf * leaf_sectors_;
+  return {std::max(extent.begin, leaf_begin) - leaf_begin,
+          std::min(extent.end - leaf_begin, leaf_sectors_)};
+}
+
 // The second pass: each list's place is known, and its elements come in order.
 void SegmentBuilder::fill_lists() {
   full_.resize(nr_full_);
@@ -215,7 +223,9 @@ void SegmentBuilder::fill_lists() {
                          if (is_full) {
                            full_[node.nr_full++] = entry;
                          } else {
-                           partial_[node.nr_partial++] = entry;
+                           const Extent part = part_of(key, extent);
+                           const Place place(leaf_sectors_, part.begin, part.end);
+                           partial_[node.nr_partial++] = entry << kPlaceBits | place.bits();
                          }
                        });
   }
@@ -226,13 +236,11 @@ void SegmentBuilder::make_checkpoints(NodeDisk& node, std::uint32_t end) {
   const std::uint32_t begin = node.partial;
   if (end - begin < kMinCheckpointDistance) return;
   LeafPainting painting(leaf_sectors_);
-  const Sector leaf_begin = node.key * leaf_sectors_;
   std::uint32_t last = begin;
   for (std::uint32_t at = begin; at < end; ++at) {
-    const Extent extent = extent_of(partial_[at]);
-    const std::uint64_t from = std::max(extent.begin, leaf_begin) - leaf_begin;
-    const std::uint64_t to = std::min(extent.end - leaf_begin, leaf_sectors_);
-    painting.write(from, to, partial_[at]);
+    const std::uint32_t entry = partial_[at] >> kPlaceBits;
+    const Extent part = part_of(node.key, extent_of(entry));
+    painting.write(part.begin, part.end, entry);
     if (at + 1 - last < std::max(kMinCheckpointDistance, 2 * painting.nr_runs())) continue;
     checkpoints_.push_back({at + 1, static_cast<std::uint32_t>(runs_.size())});
     painting.append_runs(runs_);

@@ -41,6 +41,7 @@ class SegmentBuilder {
   };
   [[nodiscard]] std::uint32_t node_number(std::uint64_t key);
   [[nodiscard]] Extent extent_of(std::uint32_t entry) const;
+  [[nodiscard]] Extent part_of(std::uint64_t leaf, Extent extent) const;
   void make_lists();
   void fill_lists();
   void make_checkpoints(NodeDisk& node, std::uint32_t end);
