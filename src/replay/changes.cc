@@ -11,17 +11,15 @@
 namespace powercut::replay {
 namespace {
 
-constexpr ByteCount kLongestRange = 64 * kMiB;
 constexpr ByteCount kChunk = 1 * kMiB;
 
 // Makes one of ranges that touch.
 class Joiner {
  public:
-  Joiner(ByteCount longest, const RangeSink& sink) : longest_(longest), sink_(sink) {}
+  explicit Joiner(const RangeSink& sink) : sink_(sink) {}
 
   Status add(ByteRange range) {
-    if (range.begin == range.end) return {};
-    if (joined_ && joined_->end == range.begin && range.end - joined_->begin <= longest_) {
+    if (joined_ && joined_->end == range.begin) {
       joined_->end = range.end;
       return {};
     }
@@ -37,7 +35,6 @@ class Joiner {
   }
 
  private:
-  const ByteCount longest_;
   const RangeSink& sink_;
   std::optional<ByteRange> joined_;
 };
@@ -46,18 +43,11 @@ class Joiner {
 
 Status changed_ranges(const index::LogIndex& index, ByteCount size_bytes, EntryIndex a,
                       EntryIndex b, const RangeSink& sink) {
-  Joiner joiner(kLongestRange, sink);
+  Joiner joiner(sink);
   const ByteRange device{0, align_down(size_bytes, index.sector_size())};
   POWERCUT_TRY_STATUS(
-      index.changes(device, std::min(a, b), std::max(a, b), [&](const index::Extent& extent) {
-        Status status;
-        for (ByteOffset at = extent.range.begin; status && at < extent.range.end;) {
-          const ByteOffset end = std::min(extent.range.end, at + kLongestRange);
-          status = joiner.add({at, end});
-          at = end;
-        }
-        return status;
-      }));
+      index.changes(device, std::min(a, b), std::max(a, b),
+                    [&](const index::Extent& extent) { return joiner.add(extent.range); }));
   return joiner.finish();
 }
 
@@ -66,7 +56,7 @@ Status differing_ranges(BlockDevice& left, BlockDevice& right, ByteRange range, 
   POWERCUT_CHECK(is_power_of_two(unit) && unit <= kChunk);
   std::vector<std::byte> left_bytes(std::min(kChunk, range.size()));
   std::vector<std::byte> right_bytes(left_bytes.size());
-  Joiner joiner(~ByteCount{0}, sink);
+  Joiner joiner(sink);
   for (ByteOffset at = range.begin; at < range.end;) {
     const ByteOffset end = std::min(range.end, align_down(at + kChunk, unit));
     const auto a = MutableBytes(left_bytes).first(end - at);

@@ -12,7 +12,7 @@ namespace powercut::replay {
 using RangeSink = std::function<Status(ByteRange)>;
 
 // The ranges that entries between two instants (in any order) wrote, within the first `size_bytes` of
-// the device, in rising order. Those that touch are one, but none is longer than 64 MiB.
+// the device, in rising order; those that touch are one.
 [[nodiscard]] Status changed_ranges(const index::LogIndex& index, ByteCount size_bytes,
                                     EntryIndex a, EntryIndex b, const RangeSink& sink);
 

@@ -411,6 +411,51 @@ TEST(Changes, RangesThatTouchAreOne) {
                                            ByteRange{4 * kSector, 5 * kSector}));
 }
 
+// Sector by sector of two images: which differ.
+std::vector<bool> differing_sectors(ConstBytes a, ConstBytes b, std::uint32_t sector_size) {
+  std::vector<bool> differing;
+  for (std::size_t at = 0; at < a.size(); at += sector_size) {
+    const std::size_t length = std::min<std::size_t>(sector_size, a.size() - at);
+    differing.push_back(!std::ranges::equal(a.subspan(at, length), b.subspan(at, length)));
+  }
+  return differing;
+}
+
+TEST(Changes, DifferencesOfInstantsAgreeWithTheModel) {
+  std::size_t nr_different = 0;
+  std::size_t nr_written_only = 0;
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Prng prng(seed);
+    const Walk walk = random_walk(prng);
+    const EntryIndex a = prng.between(0, walk.log.nr_entries());
+    const EntryIndex b = prng.between(0, walk.log.nr_entries());
+    const auto expected = differing_sectors(walk.image(a), walk.image(b), walk.sector_size);
+    std::vector<bool> found(expected.size());
+    const auto view_a = walk.timeline->view(a);
+    const auto view_b = walk.timeline->view(b);
+    ByteOffset last_end = 0;
+    const auto look_into = [&](ByteRange range) -> Status {
+      nr_written_only += range.size() / walk.sector_size;
+      return differing_ranges(
+          *view_a, *view_b, range, walk.sector_size, [&](ByteRange part) -> Status {
+            EXPECT_TRUE(part.begin > last_end || last_end == 0);
+            last_end = part.end;
+            for (ByteOffset at = part.begin; at < part.end; at += walk.sector_size) {
+              found[at / walk.sector_size] = true;
+            }
+            return {};
+          });
+    };
+    ASSERT_TRUE(changed_ranges(walk.timeline->index(), walk.size, a, b, look_into));
+    ASSERT_EQ(found, expected);
+    nr_different += static_cast<std::size_t>(std::count(expected.begin(), expected.end(), true));
+  }
+  // Something differed, and not all that was written did.
+  EXPECT_GT(nr_different, 1000u);
+  EXPECT_GT(nr_written_only, nr_different);
+}
+
 TEST(Changes, DifferencesInUnits) {
   MemoryDevice left(3 * kMiB);
   MemoryDevice right(3 * kMiB);
