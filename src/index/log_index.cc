@@ -18,6 +18,7 @@ namespace {
 constexpr std::uint64_t kFewEntries = 65'536;
 constexpr std::uint64_t kProgressInterval = 65'536;
 constexpr int kMaxRebuilds = 3;
+constexpr int kMaxRereads = 3;
 
 // An index is written anew if that costs less than reading the log again would: bytes to copy, all
 // in all or for each entry that has come.
@@ -82,6 +83,18 @@ std::size_t segment_with(const std::vector<std::uint64_t>& before, std::uint64_t
 
 }  // namespace
 
+namespace {
+
+// A super block that is read while it is being written can be half old and half new.
+Result<log::Reader> open_reader(const File& log) {
+  auto reader = log::Reader::open(log);
+  for (int i = 0; i < kMaxRereads && reader && reader->super_block().extension_damaged; ++i)
+    reader = log::Reader::open(log);
+  return reader;
+}
+
+}  // namespace
+
 LogIndex::LogIndex(std::shared_ptr<const File> log, log::SuperBlock super_block,
                    IndexOptions options)
     : log_(std::move(log)), super_block_(std::move(super_block)), options_(std::move(options)) {}
@@ -90,7 +103,7 @@ LogIndex::~LogIndex() = default;
 
 Result<std::unique_ptr<LogIndex>> LogIndex::open(std::shared_ptr<const File> log,
                                                  IndexOptions options) {
-  auto reader = POWERCUT_TRY(log::Reader::open(*log));
+  auto reader = POWERCUT_TRY(open_reader(*log));
   std::unique_ptr<LogIndex> index(
       new LogIndex(std::move(log), reader.super_block(), std::move(options)));
   index->publish(POWERCUT_TRY(index->grow(index->load(reader), reader, true)));
@@ -154,9 +167,7 @@ Status same_log(const log::SuperBlock& was, const log::Reader& now, EntryIndex n
 Status LogIndex::refresh() {
   const MutexLock growing(growing_);
   const auto old = state();
-  auto reader = POWERCUT_TRY(log::Reader::open(*log_));
-  // It may be read while it is being written.
-  if (reader.super_block().extension_damaged) reader = POWERCUT_TRY(log::Reader::open(*log_));
+  auto reader = POWERCUT_TRY(open_reader(*log_));
   POWERCUT_TRY_STATUS(same_log(super_block_, reader, old->nr_entries, old->end_offset));
   publish(POWERCUT_TRY(grow(*old, reader, false)));
   return {};
@@ -166,7 +177,7 @@ Status LogIndex::rebuild(const std::shared_ptr<const State>& damaged) const {
   const MutexLock growing(growing_);
   if (state() != damaged) return {};
   note(fmt::format("the index of '{}' is damaged; it is made anew", log_->name()));
-  auto reader = POWERCUT_TRY(log::Reader::open(*log_));
+  auto reader = POWERCUT_TRY(open_reader(*log_));
   POWERCUT_TRY_STATUS(same_log(super_block_, reader, damaged->nr_entries, damaged->end_offset));
   auto fresh = POWERCUT_TRY(grow(empty_state(reader), reader, true));
   if (fresh->nr_entries < damaged->nr_entries) {
