@@ -283,6 +283,18 @@ void on_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
   reply_status(request, tree_of(request).remove(parent, name));
 }
 
+// There are no other names than those that there are. Without these the kernel would say that it
+// knows no such call.
+void on_create(fuse_req_t request, fuse_ino_t, const char*, mode_t, fuse_file_info*) {
+  fuse_reply_err(request, EPERM);
+}
+void on_mkdir(fuse_req_t request, fuse_ino_t, const char*, mode_t) {
+  fuse_reply_err(request, EPERM);
+}
+void on_rename(fuse_req_t request, fuse_ino_t, const char*, fuse_ino_t, const char*, unsigned) {
+  fuse_reply_err(request, EPERM);
+}
+
 void on_statfs(fuse_req_t request, fuse_ino_t) {
   const FuseTree::Statistics tree = tree_of(request).statistics();
   struct statvfs statistics {};
@@ -312,6 +324,9 @@ const fuse_lowlevel_ops& fuse_operations() {
     ops.lseek = on_lseek;
     ops.readdir = on_readdir;
     ops.unlink = on_unlink;
+    ops.create = on_create;
+    ops.mkdir = on_mkdir;
+    ops.rename = on_rename;
     ops.statfs = on_statfs;
     return ops;
   }();
