@@ -31,7 +31,7 @@ class Session {
     if (error_ || interrupt_.is_raised() || is_at_limit()) return std::nullopt;
     const auto cut = cuts_.next();
     if (!cut) return std::nullopt;
-    return state::StateId{*cut};
+    return state::StateId::of_prefix(*cut);
   }
 
   void add(const findings::StateResult& result) {

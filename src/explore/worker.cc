@@ -98,7 +98,7 @@ check::Offer Worker::make_offer(const state::StateId& id, std::string disk_path)
   offer.sector_size = plan_.sector_size;
   offer.directory = directory_;
   offer.environment = {{"POWERCUT_STATE", state::to_string(id)},
-                       {"POWERCUT_ENTRY", std::to_string(id.entries)},
+                       {"POWERCUT_ENTRY", std::to_string(id.cut)},
                        {"POWERCUT_MARK", last_mark_.value_or("")},
                        {"POWERCUT_MARKS", marks_.path()}};
   return offer;
@@ -115,10 +115,10 @@ Status Worker::keep(findings::StateResult& result, const std::string& output) co
 }
 
 Result<std::optional<findings::StateResult>> Worker::check(const state::StateId& id) {
-  POWERCUT_TRY_STATUS(move_to(id.entries));
+  POWERCUT_TRY_STATUS(move_to(id.cut));
   findings::StateResult result;
   result.state = state::to_string(id);
-  result.entries = id.entries;
+  result.entries = id.cut;
   result.mark = last_mark_;
 
   const std::string name = file_name_of(result.state) + ".img";

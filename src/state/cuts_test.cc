@@ -91,8 +91,8 @@ TEST(ParseCutSelection, Nonsense) {
 }
 
 TEST(StateId, IsAnInstantInText) {
-  EXPECT_EQ(to_string(StateId{412}), "entry:412");
-  const auto instant = parse_instant(to_string(StateId{412}));
+  EXPECT_EQ(to_string(StateId::of_prefix(412)), "entry:412");
+  const auto instant = parse_instant(to_string(StateId::of_prefix(412)));
   ASSERT_TRUE(instant);
   EXPECT_EQ(instant->number, 412U);
 }

@@ -26,10 +26,14 @@ class InstantView::Gather {
   Gather(const InstantView& view, ByteOffset offset, MutableBytes buffer)
       : view_(view), offset_(offset), buffer_(buffer) {}
 
-  [[nodiscard]] Status add(const index::Extent& extent) {
+  [[nodiscard]] Status add(const index::Extent& extent, bool is_noise) {
     const ByteOffset begin = std::max(extent.range.begin, offset_);
     const ByteOffset end = std::min(extent.range.end, offset_ + buffer_.size());
     const MutableBytes part = buffer_.subspan(begin - offset_, end - begin);
+    if (is_noise) {
+      fill_with_noise(view_.discard_.seed, extent.entry, begin, part);
+      return {};
+    }
     switch (extent.source) {
       case index::Extent::Source::kInitial:
         return view_.read_initial(begin, part);
@@ -93,14 +97,29 @@ class InstantView::Gather {
 };
 
 InstantView::InstantView(std::shared_ptr<const index::LogIndex> index, EntryIndex entries,
-                         ByteCount size_bytes, std::shared_ptr<BlockDevice> base)
+                         ByteCount size_bytes, std::shared_ptr<BlockDevice> base,
+                         DiscardPolicy discard)
     : index_(std::move(index)),
       entries_(entries),
       size_bytes_(size_bytes),
       base_(std::move(base)),
       base_size_bytes_(base_ != nullptr ? base_->size_bytes() : 0),
+      discard_(discard),
       name_(fmt::format("{} at entry:{}", index_->log()->name(), entries)) {
   POWERCUT_CHECK(entries <= index_->nr_entries());
+}
+
+Status InstantView::look_up(ByteRange range, EntryIndex limit, const Sink& sink) const {
+  return index_->look_up(range, limit, [&](const index::Extent& extent) -> Status {
+    if (extent.source != index::Extent::Source::kZeroes ||
+        discard_.kind == DiscardPolicy::Kind::kZeroes) {
+      return sink(extent, false);
+    }
+    const auto entry = POWERCUT_TRY(index_->entry(extent.entry));
+    if (!entry.is_discard()) return sink(extent, false);
+    if (discard_.kind == DiscardPolicy::Kind::kRandom) return sink(extent, true);
+    return look_up(extent.range, extent.entry, sink);
+  });
 }
 
 Status InstantView::read(ByteOffset offset, MutableBytes buffer) {
@@ -108,9 +127,9 @@ Status InstantView::read(ByteOffset offset, MutableBytes buffer) {
   if (buffer.empty()) return {};
   const std::uint32_t sector_size = index_->sector_size();
   Gather gather(*this, offset, buffer);
-  POWERCUT_TRY_STATUS(index_->look_up(
+  POWERCUT_TRY_STATUS(look_up(
       {align_down(offset, sector_size), align_up(offset + buffer.size(), sector_size)}, entries_,
-      [&](const index::Extent& extent) { return gather.add(extent); }));
+      [&](const index::Extent& extent, bool is_noise) { return gather.add(extent, is_noise); }));
   return gather.finish();
 }
 
@@ -139,8 +158,10 @@ Status InstantView::discard(ByteRange, Fua) {
   return refuse();
 }
 
-Result<std::optional<ByteRange>> InstantView::data_in(const index::Extent& extent) const {
+Result<std::optional<ByteRange>> InstantView::data_in(const index::Extent& extent,
+                                                      bool is_noise) const {
   using Source = index::Extent::Source;
+  if (is_noise) return extent.range;
   if (extent.source == Source::kZeroes) return std::nullopt;
   if (extent.source == Source::kPayload) return extent.range;
   if (extent.range.begin >= base_size_bytes_) return std::nullopt;
@@ -155,17 +176,17 @@ Result<std::optional<ByteRange>> InstantView::next_data(ByteOffset offset) {
   const std::uint32_t sector_size = index_->sector_size();
   std::optional<ByteRange> found;
   bool is_done = false;
-  const auto look = [&](index::Extent extent) -> Status {
+  const auto look = [&](index::Extent extent, bool is_noise) -> Status {
     extent.range.begin = std::max(extent.range.begin, offset);
     extent.range.end = std::min(extent.range.end, size_bytes_);
-    const auto data = POWERCUT_TRY(data_in(extent));
+    const auto data = POWERCUT_TRY(data_in(extent, is_noise));
     if (data && !found) found = *data;
     if (data && data->begin == found->end) found->end = data->end;
     is_done = found && (found->end < extent.range.end || found->size() >= kEnoughDataBytes);
     // The one way to end the walk.
     return is_done ? Status(environment_error("enough")) : Status();
   };
-  const Status status = index_->look_up(
+  const Status status = look_up(
       {align_down(offset, sector_size), align_up(size_bytes_, sector_size)}, entries_, look);
   if (!status && !is_done) return tl::unexpected(status.error());
   return found;

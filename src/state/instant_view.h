@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "block/device.h"
 #include "index/log_index.h"
+#include "state/crash_model.h"
 
 namespace powercut::state {
 
@@ -17,9 +19,10 @@ namespace powercut::state {
 class InstantView final : public BlockDevice {
  public:
   // `entries` is at most index->nr_entries(). `base` is the initial content: null is all zero, and
-  // behind the end of one that is shorter than the device there are zeroes.
+  // behind the end of one that is shorter than the device there are zeroes. With a policy other than
+  // zeroes, reading what was discarded costs a look-up for each discard there.
   InstantView(std::shared_ptr<const index::LogIndex> index, EntryIndex entries,
-              ByteCount size_bytes, std::shared_ptr<BlockDevice> base);
+              ByteCount size_bytes, std::shared_ptr<BlockDevice> base, DiscardPolicy discard = {});
 
   [[nodiscard]] EntryIndex entries() const { return entries_; }
 
@@ -36,15 +39,21 @@ class InstantView final : public BlockDevice {
  private:
   class Gather;
   [[nodiscard]] Status refuse() const;
+  // As the index, but what was discarded is as the policy has it: with stale no extent comes from a
+  // discard, with random those that do are noise.
+  using Sink = std::function<Status(const index::Extent& extent, bool is_noise)>;
+  [[nodiscard]] Status look_up(ByteRange range, EntryIndex limit, const Sink& sink) const;
   [[nodiscard]] Status read_initial(ByteOffset offset, MutableBytes buffer) const;
   // The first data in `extent`; nothing if it is a hole.
-  [[nodiscard]] Result<std::optional<ByteRange>> data_in(const index::Extent& extent) const;
+  [[nodiscard]] Result<std::optional<ByteRange>> data_in(const index::Extent& extent,
+                                                         bool is_noise) const;
 
   const std::shared_ptr<const index::LogIndex> index_;
   const EntryIndex entries_;
   const ByteCount size_bytes_;
   const std::shared_ptr<BlockDevice> base_;
   const ByteCount base_size_bytes_;
+  const DiscardPolicy discard_;
   const std::string name_;
 };
 

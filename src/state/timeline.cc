@@ -89,8 +89,63 @@ Result<EntryIndex> Timeline::resolve(std::string_view text) const {
   return state::resolve(instant, *index_);
 }
 
-std::shared_ptr<InstantView> Timeline::view(EntryIndex entries) const {
-  return std::make_shared<InstantView>(index_, entries, size_bytes_, options_.base);
+std::shared_ptr<InstantView> Timeline::view(EntryIndex entries, DiscardPolicy discard) const {
+  return std::make_shared<InstantView>(index_, entries, size_bytes_, options_.base, discard);
+}
+
+Result<std::shared_ptr<BlockDevice>> Timeline::device(std::string_view text) const {
+  if (!is_crash_state_text(text)) {
+    const EntryIndex entries = POWERCUT_TRY(resolve(text));
+    return std::shared_ptr<BlockDevice>(view(entries));
+  }
+  const StateId id = POWERCUT_TRY(parse_state_id(text));
+  const CrashState state = POWERCUT_TRY(crash_state(id));
+  return std::shared_ptr<BlockDevice>(view(state, GroupMap(state)));
+}
+
+Result<std::shared_ptr<const TickTable>> Timeline::ticks() const {
+  // Others who want it wait: they would only read the same.
+  const MutexLock lock(mutex_);
+  if (ticks_ == nullptr || ticks_->nr_entries() != index_->nr_entries())
+    ticks_ = std::make_shared<const TickTable>(POWERCUT_TRY(TickTable::make(*index_)));
+  return ticks_;
+}
+
+Result<Model> Timeline::strongest_model() const {
+  const auto table = ticks();
+  if (table) return Model::kExact;
+  if (table.error().kind == ErrorKind::kUsage) return Model::kEpoch;
+  return tl::unexpected(table.error());
+}
+
+Result<Tick> Timeline::last_tick() const {
+  return POWERCUT_TRY(ticks())->last_tick();
+}
+
+Result<std::shared_ptr<const CrashGroup>> Timeline::group(Model model, std::uint64_t cut) const {
+  const bool is_exact = model == Model::kExact;
+  const auto table = is_exact ? POWERCUT_TRY(ticks()) : nullptr;
+  const std::uint64_t last = is_exact ? table->last_tick() : index_->nr_entries();
+  if (cut > last) {
+    return usage_error(fmt::format("'{}' cannot be cut at {}:{}: it has {} {}",
+                                   index_->log()->name(), to_string(model), cut, last,
+                                   is_exact ? "ticks" : "entries"));
+  }
+  auto group = is_exact ? table->group(*index_, cut) : group_by_position(*index_, model, cut);
+  if (!group) return tl::unexpected(group.error());
+  return std::make_shared<const CrashGroup>(*std::move(group));
+}
+
+Result<CrashState> Timeline::crash_state(const StateId& id) const {
+  auto group_of_cut = POWERCUT_TRY(group(id.model, id.cut));
+  return state_of(id, std::move(group_of_cut), index_->sector_size());
+}
+
+std::shared_ptr<CrashView> Timeline::view(const CrashState& state, const GroupMap& map) const {
+  return std::make_shared<CrashView>(index_->log(), view(state.group->base, state.discard), state,
+                                     map,
+                                     fmt::format("{} at {}", index_->log()->name(),
+                                                 to_string(id_of(state, index_->sector_size()))));
 }
 
 }  // namespace powercut::state

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/mutex.h"
+#include "state/crash_view.h"
 #include "state/device_size.h"
 #include "state/instant.h"
 #include "state/instant_view.h"
@@ -50,19 +52,40 @@ class Timeline {
   [[nodiscard]] ByteCount device_size_bytes() const { return size_bytes_; }
   [[nodiscard]] bool is_size_inferred() const { return is_size_inferred_; }
 
-  // N of an instant as it is written, or of a StateId's text.
+  // N of an instant as it is written.
   [[nodiscard]] Result<EntryIndex> resolve(std::string_view text) const;
   // `entries` is at most index().nr_entries().
-  [[nodiscard]] std::shared_ptr<InstantView> view(EntryIndex entries) const;
+  [[nodiscard]] std::shared_ptr<InstantView> view(EntryIndex entries,
+                                                  DiscardPolicy discard = {}) const;
+
+  // The device at an instant, or in a crash state, as it is written. Read only.
+  [[nodiscard]] Result<std::shared_ptr<BlockDevice>> device(std::string_view text) const;
+
+  // exact if all entries have ticks, else epoch.
+  [[nodiscard]] Result<Model> strongest_model() const;
+  // The first use of model exact takes a pass over the log's headers. Errors (kUsage): the log has no
+  // such cut, or no ticks where the model is exact.
+  [[nodiscard]] Result<std::shared_ptr<const CrashGroup>> group(Model model,
+                                                                std::uint64_t cut) const;
+  // The last tick in the log, with the same costs and errors.
+  [[nodiscard]] Result<Tick> last_tick() const;
+  [[nodiscard]] Result<CrashState> crash_state(const StateId& id) const;
+  // `map` is one for this state.
+  [[nodiscard]] std::shared_ptr<CrashView> view(const CrashState& state, const GroupMap& map) const;
 
  private:
   Timeline(std::shared_ptr<index::LogIndex> index, TimelineOptions options, DeviceSize size);
+  [[nodiscard]] Result<std::shared_ptr<const TickTable>> ticks() const POWERCUT_EXCLUDES(mutex_);
 
   const TimelineOptions options_;
   const std::shared_ptr<index::LogIndex> index_;
   const bool is_size_inferred_;
   // Only grows.
   std::atomic<ByteCount> size_bytes_;
+
+  mutable Mutex mutex_;
+  // Of as many entries as there were when it was last asked for; null before.
+  mutable std::shared_ptr<const TickTable> ticks_ POWERCUT_GUARDED_BY(mutex_);
 };
 
 }  // namespace powercut::state

@@ -65,7 +65,7 @@ int get_ready() {
     if (parameters.index) options.sidecar_path = *parameters.index;
     if (parameters.base) options.base = POWERCUT_TRY(open_read_only_device(*parameters.base));
     self().timeline = POWERCUT_TRY(state::Timeline::open(parameters.log, std::move(options)));
-    (void)POWERCUT_TRY(timeline().resolve(parameters.default_export));
+    (void)POWERCUT_TRY(timeline().device(parameters.default_export));
     return {};
   });
 }
@@ -103,10 +103,10 @@ const char* default_export(int, int) {
 }
 
 // A client that comes later may name what has been recorded since.
-Result<EntryIndex> entries_of(const std::string& name) {
-  if (const auto entries = timeline().resolve(name); entries && name != "end") return entries;
+Result<std::shared_ptr<BlockDevice>> device_named(const std::string& name) {
+  if (auto device = timeline().device(name); device && name != "end") return device;
   POWERCUT_TRY_STATUS(timeline().refresh());
-  return timeline().resolve(name);
+  return timeline().device(name);
 }
 
 void* open(int is_read_only) {
@@ -115,7 +115,7 @@ void* open(int is_read_only) {
     const char* name = nbdkit_export_name();
     if (name == nullptr) return os_error("cannot learn the export's name");
     const std::string instant = *name == '\0' ? self().parameters.default_export : name;
-    std::shared_ptr<BlockDevice> device = timeline().view(POWERCUT_TRY(entries_of(instant)));
+    std::shared_ptr<BlockDevice> device = POWERCUT_TRY(device_named(instant));
     if (is_read_only == 0) device = POWERCUT_TRY(OverlayDevice::make(std::move(device)));
     connection = new Connection{std::move(device), is_read_only != 0};
     return {};

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/crash_states.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace powercut::test {
+
+CrashLog& CrashLog::ticks(Tick submit, Tick complete) {
+  has_next_ticks_ = true;
+  next_submit_ = submit;
+  next_complete_ = complete;
+  return *this;
+}
+
+CrashLog& CrashLog::add(Request request) {
+  request.has_ticks = has_next_ticks_;
+  request.submit = next_submit_;
+  request.complete = next_complete_;
+  has_next_ticks_ = false;
+  requests_.push_back(std::move(request));
+  return *this;
+}
+
+CrashLog& CrashLog::write(Sector sector, std::string_view text, std::uint64_t flags) {
+  return add({Request::Kind::kWrite, sector, std::string(text), flags});
+}
+CrashLog& CrashLog::zeroes(Sector sector, std::uint64_t nr_sectors, std::uint64_t flags) {
+  return add({Request::Kind::kZeroes, sector, std::string(nr_sectors, '.'), flags});
+}
+CrashLog& CrashLog::discard(Sector sector, std::uint64_t nr_sectors, std::uint64_t flags) {
+  return add({Request::Kind::kDiscard, sector, std::string(nr_sectors, '.'), flags});
+}
+CrashLog& CrashLog::flush(std::uint64_t flags, Sector sector) {
+  return add({Request::Kind::kFlush, sector, {}, flags | log::kFlagFlush});
+}
+CrashLog& CrashLog::mark(std::string_view name) {
+  return add({Request::Kind::kMark, 0, std::string(name), 0});
+}
+CrashLog& CrashLog::pending_flush() {
+  return add({Request::Kind::kPendingFlush, 0, {}, 0});
+}
+
+Tick CrashLog::last_tick() const {
+  Tick last = 0;
+  for (const auto& request : requests_) last = std::max({last, request.submit, request.complete});
+  return last;
+}
+
+LogBuilder CrashLog::build() const {
+  const bool has_ticks =
+      !requests_.empty() && std::all_of(requests_.begin(), requests_.end(),
+                                        [](const Request& request) { return request.has_ticks; });
+  LogBuilder log;
+  if (has_ticks) log = LogBuilder(512, test_extension(0));
+  for (const auto& request : requests_) {
+    if (has_ticks) log.ticks(request.submit, request.complete);
+    switch (request.kind) {
+      case Request::Kind::kWrite:
+        log.write(request.sector, request.data, request.flags);
+        break;
+      case Request::Kind::kZeroes:
+        log.zeroes(request.sector, request.data.size(), request.flags);
+        break;
+      case Request::Kind::kDiscard:
+        log.discard(request.sector, request.data.size(), request.flags);
+        break;
+      case Request::Kind::kFlush: {
+        log::Entry entry;
+        entry.sector = request.sector;
+        entry.flags = request.flags;
+        log.entry(entry, {});
+        break;
+      }
+      case Request::Kind::kMark:
+        log.mark(request.data);
+        break;
+      case Request::Kind::kPendingFlush: {
+        log::Entry entry;
+        entry.flags = log::kFlagMark;
+        entry.mark = log::kFlushPendingText;
+        entry.extension = log::EntryExtension{.operation = log::Operation::kFlushPending};
+        log.entry(entry, {});
+        break;
+      }
+    }
+  }
+  return log;
+}
+
+std::string CrashLog::text() const {
+  std::string text;
+  for (const auto& request : requests_) {
+    constexpr const char* kNames[] = {"write", "zeroes", "discard", "flush", "mark", "pending"};
+    if (request.has_ticks) text += fmt::format("ticks({}, {}).", request.submit, request.complete);
+    text += fmt::format("{}({}, \"{}\", {}); ", kNames[static_cast<int>(request.kind)],
+                        request.sector, request.data, request.flags);
+  }
+  return text;
+}
+
+CrashLog::Fates CrashLog::prefix(std::size_t cut) const {
+  Fates fates;
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    fates.push_back(!requests_[i].is_data() ? Fate::kNone : i < cut ? Fate::kMust : Fate::kNever);
+  }
+  return fates;
+}
+
+// M is what stands in front of the last flush that stands in front of the cut, and what has FUA in
+// front of the cut. W is every other write in front of the flush that follows the cut. A flush comes
+// before the data of its own entry.
+CrashLog::Fates CrashLog::epoch(std::size_t cut) const {
+  std::size_t nr_durable = 0;
+  for (std::size_t i = 0; i < cut; ++i) {
+    if (requests_[i].is_flush()) nr_durable = i;
+  }
+  std::size_t next = cut;
+  while (next < requests_.size() && !requests_[next].is_flush()) ++next;
+  Fates fates;
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    const Request& request = requests_[i];
+    if (!request.is_data()) {
+      fates.push_back(Fate::kNone);
+    } else if (i < nr_durable || (i < cut && request.is_fua())) {
+      fates.push_back(Fate::kMust);
+    } else {
+      fates.push_back(i < next ? Fate::kMay : Fate::kNever);
+    }
+  }
+  return fates;
+}
+
+CrashLog::Fates CrashLog::exact(Tick cut) const {
+  Fates fates;
+  for (const auto& request : requests_) {
+    const bool is_flushed =
+        std::any_of(requests_.begin(), requests_.end(), [&](const Request& flush) {
+          return flush.is_flush() && flush.complete <= cut && request.complete < flush.submit;
+        });
+    if (!request.is_data()) {
+      fates.push_back(Fate::kNone);
+    } else if (is_flushed || (request.is_fua() && request.complete <= cut)) {
+      fates.push_back(Fate::kMust);
+    } else {
+      fates.push_back(request.submit <= cut ? Fate::kMay : Fate::kNever);
+    }
+  }
+  return fates;
+}
+
+std::size_t CrashLog::choices(const Fates& fates, std::size_t unit_sectors) const {
+  std::size_t number = 0;
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    if (fates[i] != Fate::kMay) continue;
+    if (unit_sectors == 0) {
+      ++number;
+      continue;
+    }
+    const Sector last = requests_[i].sector + requests_[i].data.size() - 1;
+    number += last / unit_sectors - requests_[i].sector / unit_sectors + 1;
+  }
+  return number;
+}
+
+std::set<std::string> CrashLog::states(const Fates& fates, const std::string& base,
+                                       std::size_t unit_sectors, Discard policy) const {
+  const std::size_t nr_choices = choices(fates, unit_sectors);
+  POWERCUT_CHECK(nr_choices < 24);
+  std::set<std::string> states;
+  for (std::uint64_t chosen = 0; chosen >> nr_choices == 0; ++chosen) {
+    std::string content = base;
+    std::size_t choice = 0;
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      const Request& request = requests_[i];
+      if (fates[i] == Fate::kNone || fates[i] == Fate::kNever) continue;
+      for (std::size_t k = 0; k < request.data.size(); ++k) {
+        const Sector sector = request.sector + k;
+        if (fates[i] == Fate::kMay) {
+          const bool is_next = k == 0 || (unit_sectors != 0 && sector % unit_sectors == 0);
+          if (is_next) ++choice;
+          if ((chosen >> (choice - 1) & 1) == 0) continue;
+        }
+        if (request.kind == Request::Kind::kDiscard && policy == Discard::kStale) continue;
+        const bool is_noise = request.kind == Request::Kind::kDiscard && policy == Discard::kRandom;
+        content[sector] = is_noise ? '?' : request.data[k];
+      }
+    }
+    states.insert(content);
+  }
+  return states;
+}
+
+}  // namespace powercut::test
