@@ -266,6 +266,18 @@ std::optional<ByteOffset> difference(BlockDevice& a, BlockDevice& b) {
   return std::nullopt;
 }
 
+// A sparse disk with something here and there.
+std::shared_ptr<BlockDevice> sparse_base(ByteCount size_bytes, Prng& prng) {
+  auto file = *PosixFile::open_temporary();
+  EXPECT_TRUE(file->truncate(size_bytes));
+  Bytes bytes(64 * kKiB);
+  for (int i = 0; i < 64; ++i) {
+    prng.fill(bytes);
+    EXPECT_TRUE(file->write_at(prng.below((size_bytes - bytes.size()) / 512) * 512, bytes));
+  }
+  return *FileDevice::make(std::move(file));
+}
+
 std::uint64_t seed_of_this_run() {
   const char* text = std::getenv("POWERCUT_TEST_SEED");
   return text != nullptr ? std::strtoull(text, nullptr, 0) : 20261123;
@@ -281,14 +293,16 @@ TEST(InstantView, EqualsTheReplayAtRandomInstantsOfTheGoldenLogs) {
     auto opened = index::LogIndex::open(file, {});
     ASSERT_TRUE(opened) << opened.error().message;
     const std::shared_ptr<const index::LogIndex> index = std::move(*opened);
-    auto image = PrefixImage::make(*file, golden.device_size_bytes, nullptr);
+    const std::shared_ptr<BlockDevice> base =
+        prng.one_in(2) ? sparse_base(golden.device_size_bytes, prng) : nullptr;
+    auto image = PrefixImage::make(*file, golden.device_size_bytes, base);
     ASSERT_TRUE(image) << image.error().message;
     std::vector<EntryIndex> instants = {0, golden.nr_entries};
     for (int i = 0; i < 6; ++i) instants.push_back(prng.between(0, golden.nr_entries));
     std::sort(instants.begin(), instants.end());
     for (const EntryIndex entries : instants) {
       ASSERT_TRUE(image->advance_to(entries, nullptr));
-      InstantView view(index, entries, golden.device_size_bytes, nullptr);
+      InstantView view(index, entries, golden.device_size_bytes, base);
       EXPECT_EQ(difference(view, *image->device()), std::nullopt) << "after " << entries;
     }
   }

@@ -46,15 +46,27 @@ std::size_t MarkNames::first_from(EntryIndex entry) const {
 }
 
 Status MarkNames::refresh(const index::LogIndex& index) {
+  Status status = take_in(index);
+  if (status) return status;
+  // While they are read, marks that held the place of a flush may become one: there are fewer then.
+  forget();
+  status = take_in(index);
+  if (!status) forget();
+  return status;
+}
+
+void MarkNames::forget() {
+  texts_.clear();
+  marks_.clear();
+  by_text_.clear();
+}
+
+Status MarkNames::take_in(const index::LogIndex& index) {
   const std::uint64_t count = index.nr_marks();
   if (!marks_.empty()) {
-    // What held the place of a flush is one no longer when the flush is done: then all move up.
+    // If one in front has become a flush, all have moved up.
     const std::size_t last = marks_.size() - 1;
-    if (last >= count || POWERCUT_TRY(index.mark(last)).entry != marks_[last].entry) {
-      texts_.clear();
-      marks_.clear();
-      by_text_.clear();
-    }
+    if (last >= count || POWERCUT_TRY(index.mark(last)).entry != marks_[last].entry) forget();
   }
   const std::size_t first = marks_.size();
   for (std::uint64_t number = first; number < count; ++number) {

@@ -35,6 +35,8 @@ class MarkNames {
     EntryIndex entry;
     std::uint32_t which;  // of its name, from 1
   };
+  [[nodiscard]] Status take_in(const index::LogIndex& index);
+  void forget();
   [[nodiscard]] std::string_view text(std::size_t number) const;
   void number_from(std::size_t first);
 
