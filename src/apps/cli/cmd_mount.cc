@@ -123,7 +123,9 @@ std::vector<flags::Section> mount_sections() {
         "flushes/K is the device up to and including the K-th flush; entries/N after the first N "
         "entries: entries/0 is the initial content.",
         "states/ID is whatever other commands take as an instant: states/end, states/flush:3, "
-        "states/entry:412, states/mark:NAME, or the StateId of a finding. These are not listed.",
+        "states/entry:412, states/mark:NAME, or a crash state such as states/epoch:412:lost:409, "
+        "as "
+        "findings name them. These are not listed.",
         "info.json says what the log holds, as of when it is opened."}},
       {"Writing",
        {"A file can be written: fsck(8) may repair it, a file system in it may be mounted, a "
@@ -157,7 +159,7 @@ const flags::Command& mount_command() {
            "held then, with nothing lost. Opening one copies nothing and takes the same time for "
            "every instant; fsck, losetup, mount -o loop, QEMU, cmp and others work on it as on any "
            "disk image.",
-           "It runs until it is told to end. LOG has to stay where it is meanwhile."},
+           "It runs until it is told to end. LOG may grow meanwhile, but must not be overwritten."},
       .positionals = {{.name = "LOG", .help = "A log: a file or block device."},
                       {.name = "DIR",
                        .help = "An empty directory; it is made if it is absent, and then removed "

@@ -6,6 +6,8 @@
 
 #include <charconv>
 #include <chrono>
+#include <unordered_map>
+#include <vector>
 
 #include "apps/cli/file_names.h"
 #include "apps/cli/log_show.h"
@@ -63,7 +65,7 @@ class InstantSource : public serve::FileSource {
     if (first == 0) moments_->refresh();
     return list_known(first, sink);
   }
-  [[nodiscard]] Result<std::shared_ptr<BlockDevice>> open(std::uint64_t number) final {
+  [[nodiscard]] Result<std::shared_ptr<BlockDevice>> open(std::uint64_t number) override {
     return std::shared_ptr<BlockDevice>(moments_->timeline().view(number));
   }
   [[nodiscard]] ByteCount size_bytes(std::uint64_t) const final {
@@ -147,19 +149,54 @@ class Marks final : public InstantSource {
 };
 
 // Whatever commands take in the place of an instant. They are as good as endless, and not listed.
+// Crash states are numbered as they are asked for; their names are kept.
 class States final : public InstantSource {
   using InstantSource::InstantSource;
+  static constexpr std::uint64_t kFirstCrashState = std::uint64_t{1} << 55;
+
   [[nodiscard]] Result<std::optional<std::uint64_t>> find_known(const std::string& name) override {
     const auto text = text_of_file_name(name);
     if (!text) return std::nullopt;
     // Where the end is changes.
     if (*text == "end") moments().refresh();
-    const auto entries = moments().timeline().resolve(*text);
-    if (entries) return *entries;
-    if (entries.error().kind == ErrorKind::kEnvironment) return tl::unexpected(entries.error());
+    const auto number = state::is_crash_state_text(*text) ? crash_state_number(*text)
+                                                          : moments().timeline().resolve(*text);
+    if (number) return *number;
+    if (number.error().kind == ErrorKind::kEnvironment) return tl::unexpected(number.error());
     return std::nullopt;
   }
   [[nodiscard]] Status list_known(std::uint64_t, const Sink&) override { return {}; }
+
+  [[nodiscard]] Result<std::shared_ptr<BlockDevice>> open(std::uint64_t number) override {
+    if (number < kFirstCrashState) return InstantSource::open(number);
+    std::string id;
+    {
+      const MutexLock lock(mutex_);
+      id = ids_[number - kFirstCrashState];
+    }
+    return moments().timeline().device(id);
+  }
+
+  // The same for all ids that mean the same state.
+  [[nodiscard]] Result<std::uint64_t> crash_state_number(const std::string& text) {
+    {
+      const MutexLock lock(mutex_);
+      if (const auto found = numbers_.find(text); found != numbers_.end()) return found->second;
+    }
+    const state::StateId id = POWERCUT_TRY(state::parse_state_id(text));
+    const state::CrashState state = POWERCUT_TRY(moments().timeline().crash_state(id));
+    const std::string canonical = to_string(id_of(state, moments().index().sector_size()));
+    const MutexLock lock(mutex_);
+    const auto [found, is_new] = numbers_.try_emplace(canonical, kFirstCrashState + ids_.size());
+    if (is_new) ids_.push_back(canonical);
+    const std::uint64_t number = found->second;
+    numbers_.try_emplace(text, number);
+    return number;
+  }
+
+  Mutex mutex_;
+  std::vector<std::string> ids_ POWERCUT_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, std::uint64_t> numbers_ POWERCUT_GUARDED_BY(mutex_);
 };
 
 std::string info_text(Moments& moments) {
