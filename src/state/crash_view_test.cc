@@ -216,99 +216,15 @@ CrashLog::Discard policy_of(const Asked& asked) {
                                               : CrashLog::Discard::kRandom;
 }
 
-enum class Ticks { kNone, kOfARecorder, kAny };
-
-// Ticks as a recorder gives them: writes stand where they complete, flushes where they are submitted.
-// `order` is told, entry by entry, which request it is.
-struct Schedule {
-  std::vector<std::size_t> order;
-  std::vector<Tick> submit;
-  std::vector<Tick> complete;
-};
-Schedule schedule(Prng& prng, const std::vector<bool>& is_flush) {
-  Schedule result{{}, std::vector<Tick>(is_flush.size()), std::vector<Tick>(is_flush.size())};
-  std::vector<std::size_t> in_flight;
-  std::size_t next = 0;
-  for (Tick tick = 1; next < is_flush.size() || !in_flight.empty(); ++tick) {
-    const bool is_submission =
-        next < is_flush.size() && (in_flight.empty() || prng.one_in(in_flight.size() + 1));
-    if (is_submission) {
-      result.submit[next] = tick;
-      if (is_flush[next]) result.order.push_back(next);
-      in_flight.push_back(next++);
-      continue;
-    }
-    const std::size_t which = prng.below(in_flight.size());
-    const std::size_t request = in_flight[which];
-    in_flight.erase(in_flight.begin() + static_cast<std::ptrdiff_t>(which));
-    result.complete[request] = tick;
-    if (!is_flush[request]) result.order.push_back(request);
-  }
-  return result;
-}
-
-void add_random(Prng& prng, CrashLog& log, std::uint64_t sectors, bool is_flush) {
-  const Sector sector = prng.below(sectors);
-  const std::uint64_t count = prng.between(1, std::min<std::uint64_t>(3, sectors - sector));
-  const std::uint64_t flags = prng.one_in(4) ? std::uint64_t{kFlagFua} : 0;
-  const char letter = static_cast<char>('A' + log.nr_entries());
-  if (is_flush) {
-    if (prng.one_in(4)) {
-      log.write(sector, std::string(count, letter), kFlagFlush | flags);
-    } else {
-      log.flush(flags, prng.below(sectors));
-    }
-    return;
-  }
-  switch (prng.below(10)) {
-    case 0:
-    case 1:
-      log.discard(sector, count, flags);
-      break;
-    case 2:
-      log.zeroes(sector, count, flags);
-      break;
-    case 3:
-      log.mark("m");
-      break;
-    default:
-      log.write(sector, std::string(count, letter), flags);
-  }
-}
-
-CrashLog random_log(Prng& prng, std::uint64_t sectors, Ticks kind) {
-  const std::size_t nr_entries = prng.between(1, 7);
-  std::vector<bool> is_flush;
-  for (std::size_t i = 0; i < nr_entries; ++i) is_flush.push_back(prng.one_in(4));
-  const Schedule recorded = schedule(prng, is_flush);
-  std::vector<Tick> any(2 * nr_entries);
-  std::iota(any.begin(), any.end(), 1);
-  std::shuffle(any.begin(), any.end(), prng);
-  CrashLog log;
-  for (std::size_t i = 0; i < nr_entries; ++i) {
-    const std::size_t request = recorded.order[i];
-    if (kind == Ticks::kOfARecorder)
-      log.ticks(recorded.submit[request], recorded.complete[request]);
-    if (kind == Ticks::kAny)
-      log.ticks(std::min(any[2 * i], any[2 * i + 1]), std::max(any[2 * i], any[2 * i + 1]));
-    if (kind == Ticks::kNone && prng.one_in(12)) {
-      log.pending_flush();
-    } else {
-      add_random(prng, log, sectors, is_flush[request]);
-    }
-  }
-  return log;
-}
-
 constexpr std::size_t kMostChoices = 9;
 
-Asked random_question(Prng& prng, const CrashLog& log, Ticks kind) {
+Asked random_question(Prng& prng, const CrashLog& log, CrashLog::Ticks kind) {
   constexpr DiscardPolicy kPolicies[] = {
       {}, {.kind = DiscardPolicy::Kind::kStale}, {.kind = DiscardPolicy::Kind::kRandom, .seed = 5}};
   Asked asked;
-  asked.model = kind != Ticks::kNone ? Model::kExact
-                : prng.one_in(8)     ? Model::kPrefix
-                                     : Model::kEpoch;
+  asked.model = kind != CrashLog::Ticks::kNone ? Model::kExact
+                : prng.one_in(8)               ? Model::kPrefix
+                                               : Model::kEpoch;
   asked.cut = prng.between(0, asked.model == Model::kExact ? log.last_tick() : log.nr_entries());
   asked.unit_sectors = prng.below(3);
   asked.discard = kPolicies[prng.below(3)];
@@ -322,9 +238,9 @@ TEST(CrashStates, ExhaustiveEqualsTheNaiveModelOnThousandsOfLogs) {
   std::uint64_t nr_with_choice = 0;
   for (std::uint64_t seed = first; seed < first + 4000; ++seed) {
     Prng prng(seed);
-    const Ticks kind = static_cast<Ticks>(seed % 3);
+    const CrashLog::Ticks kind = static_cast<CrashLog::Ticks>(seed % 3);
     const std::string base = std::string("vwxyz").substr(0, prng.between(3, 5));
-    const CrashLog log = random_log(prng, base.size(), kind);
+    const CrashLog log = CrashLog::random(prng, base.size(), kind);
     const auto timeline = timeline_of(log, base);
     for (int i = 0; i < 4; ++i) {
       const Asked asked = random_question(prng, log, kind);
@@ -364,9 +280,9 @@ TEST(CrashStates, TheComparisonNoticesAChangedRule) {
     std::uint64_t nr_noticed = 0;
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
       Prng prng(seed);
-      const Ticks kind = static_cast<Ticks>(seed % 3);
+      const CrashLog::Ticks kind = static_cast<CrashLog::Ticks>(seed % 3);
       const std::string base = "wxyz";
-      const CrashLog log = random_log(prng, base.size(), kind);
+      const CrashLog log = CrashLog::random(prng, base.size(), kind);
       Asked asked = random_question(prng, log, kind);
       asked.unit_sectors = 0;
       auto fates = fates_of(log, asked);

@@ -4,10 +4,43 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/check.h"
 
 namespace powercut::test {
+namespace {
+
+// Ticks as a recorder gives them: writes stand where they complete, flushes where they are submitted.
+// `order` is told, entry by entry, which request it is.
+struct Schedule {
+  std::vector<std::size_t> order;
+  std::vector<Tick> submit;
+  std::vector<Tick> complete;
+};
+Schedule schedule(Prng& prng, const std::vector<bool>& is_flush) {
+  Schedule result{{}, std::vector<Tick>(is_flush.size()), std::vector<Tick>(is_flush.size())};
+  std::vector<std::size_t> in_flight;
+  std::size_t next = 0;
+  for (Tick tick = 1; next < is_flush.size() || !in_flight.empty(); ++tick) {
+    const bool is_submission =
+        next < is_flush.size() && (in_flight.empty() || prng.one_in(in_flight.size() + 1));
+    if (is_submission) {
+      result.submit[next] = tick;
+      if (is_flush[next]) result.order.push_back(next);
+      in_flight.push_back(next++);
+      continue;
+    }
+    const std::size_t which = prng.below(in_flight.size());
+    const std::size_t request = in_flight[which];
+    in_flight.erase(in_flight.begin() + static_cast<std::ptrdiff_t>(which));
+    result.complete[request] = tick;
+    if (!is_flush[request]) result.order.push_back(request);
+  }
+  return result;
+}
+
+}  // namespace
 
 CrashLog& CrashLog::ticks(Tick submit, Tick complete) {
   has_next_ticks_ = true;
@@ -42,6 +75,59 @@ CrashLog& CrashLog::mark(std::string_view name) {
 }
 CrashLog& CrashLog::pending_flush() {
   return add({Request::Kind::kPendingFlush, 0, {}, 0});
+}
+
+void CrashLog::add_random(Prng& prng, std::uint64_t sectors, bool is_flush) {
+  const Sector sector = prng.below(sectors);
+  const std::uint64_t count = prng.between(1, std::min<std::uint64_t>(3, sectors - sector));
+  const std::uint64_t flags = prng.one_in(4) ? std::uint64_t{log::kFlagFua} : 0;
+  const char letter = static_cast<char>('A' + nr_entries());
+  if (is_flush) {
+    if (prng.one_in(4)) {
+      write(sector, std::string(count, letter), log::kFlagFlush | flags);
+    } else {
+      flush(flags, prng.below(sectors));
+    }
+    return;
+  }
+  switch (prng.below(10)) {
+    case 0:
+    case 1:
+      discard(sector, count, flags);
+      break;
+    case 2:
+      zeroes(sector, count, flags);
+      break;
+    case 3:
+      mark("m");
+      break;
+    default:
+      write(sector, std::string(count, letter), flags);
+  }
+}
+
+CrashLog CrashLog::random(Prng& prng, std::uint64_t sectors, Ticks kind) {
+  const std::size_t nr_entries = prng.between(1, 7);
+  std::vector<bool> is_flush;
+  for (std::size_t i = 0; i < nr_entries; ++i) is_flush.push_back(prng.one_in(4));
+  const Schedule recorded = schedule(prng, is_flush);
+  std::vector<Tick> any(2 * nr_entries);
+  std::iota(any.begin(), any.end(), 1);
+  std::shuffle(any.begin(), any.end(), prng);
+  CrashLog log;
+  for (std::size_t i = 0; i < nr_entries; ++i) {
+    const std::size_t request = recorded.order[i];
+    if (kind == Ticks::kOfARecorder)
+      log.ticks(recorded.submit[request], recorded.complete[request]);
+    if (kind == Ticks::kAny)
+      log.ticks(std::min(any[2 * i], any[2 * i + 1]), std::max(any[2 * i], any[2 * i + 1]));
+    if (kind == Ticks::kNone && prng.one_in(12)) {
+      log.pending_flush();
+    } else {
+      log.add_random(prng, sectors, is_flush[request]);
+    }
+  }
+  return log;
 }
 
 Tick CrashLog::last_tick() const {

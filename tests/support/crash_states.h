@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/prng.h"
 #include "support/log_builder.h"
 
 namespace powercut::test {
@@ -21,6 +22,11 @@ namespace powercut::test {
 class CrashLog {
  public:
   enum class Discard { kZeroes, kStale, kRandom };
+
+  // A log of up to seven entries on a device of so many sectors. Ticks as a recorder gives them, with
+  // requests in flight together; or just any, out of order.
+  enum class Ticks { kNone, kOfARecorder, kAny };
+  [[nodiscard]] static CrashLog random(Prng& prng, std::uint64_t sectors, Ticks kind);
 
   // What the next entry's ticks are. Only a log all of whose entries have ticks is one of powercut's.
   CrashLog& ticks(Tick submit, Tick complete);
@@ -74,6 +80,7 @@ class CrashLog {
     [[nodiscard]] bool is_fua() const { return (flags & log::kFlagFua) != 0; }
   };
   CrashLog& add(Request request);
+  void add_random(Prng& prng, std::uint64_t sectors, bool is_flush);
 
   std::vector<Request> requests_;
   bool has_next_ticks_ = false;

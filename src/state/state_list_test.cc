@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "state/state_list.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/prng.h"
+#include "block/memory_device.h"
+#include "support/crash_states.h"
+#include "support/golden.h"
+
+namespace powercut::state {
+namespace {
+
+using test::CrashLog;
+using testing::ElementsAre;
+
+constexpr ByteCount kSector = 512;
+
+std::unique_ptr<Timeline> timeline_of(const CrashLog& log, std::size_t sectors) {
+  auto timeline = Timeline::open(log.build().file("x.log"), {.size_bytes = sectors * kSector});
+  if (!timeline) throw std::runtime_error(timeline.error().message);
+  return *std::move(timeline);
+}
+
+struct Listed {
+  std::vector<std::string> ids;
+  std::vector<std::string> contents;
+  StateCounts counts;
+};
+
+Listed list(const Timeline& timeline, StateListOptions options) {
+  if (options.to == 0) options.to = timeline.index().nr_entries();
+  auto states = StateList::make(timeline, std::move(options));
+  if (!states) throw std::runtime_error(states.error().message);
+  Listed listed;
+  while (true) {
+    const auto state = states->next();
+    if (!state) throw std::runtime_error(state.error().message);
+    if (!*state) break;
+    const auto view = states->view();
+    std::vector<std::byte> bytes(view->size_bytes());
+    EXPECT_TRUE(view->read(0, bytes));
+    listed.ids.push_back(to_string((*state)->id));
+    listed.contents.push_back(test::sketch(bytes));
+  }
+  listed.counts = states->counts();
+  return listed;
+}
+
+CutSelection everywhere() {
+  CutSelection at;
+  at.all = true;
+  return at;
+}
+
+TEST(StateList, GivesEachContentOfAnyCutOnce) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    Prng prng(seed);
+    const auto kind = static_cast<CrashLog::Ticks>(seed % 3);
+    const std::size_t sectors = prng.between(3, 5);
+    const CrashLog log = CrashLog::random(prng, sectors, kind);
+    const bool is_exact = kind != CrashLog::Ticks::kNone;
+    const std::size_t unit = prng.one_in(3) ? 1 : 0;
+    const bool is_stale = prng.one_in(3);
+    const auto policy = is_stale ? CrashLog::Discard::kStale : CrashLog::Discard::kZeroes;
+    std::set<std::string> expected;
+    std::size_t most = 0;
+    for (std::uint64_t cut = 0; cut <= (is_exact ? log.last_tick() : log.nr_entries()); ++cut) {
+      const auto fates = is_exact ? log.exact(cut) : log.epoch(cut);
+      most = std::max(most, log.choices(fates, unit));
+      if (most > 9) break;
+      expected.merge(log.states(fates, std::string(sectors, '.'), unit, policy));
+    }
+    if (most > 9) continue;
+    StateListOptions options{.model = is_exact ? Model::kExact : Model::kEpoch,
+                             .at = everywhere(),
+                             .strategies = {{.kind = Strategy::Kind::kExhaustive}},
+                             .choices = {.unit_bytes = unit * kSector}};
+    if (is_stale) options.discard.kind = DiscardPolicy::Kind::kStale;
+    const auto timeline = timeline_of(log, sectors);
+    const Listed listed = list(*timeline, options);
+    const std::set<std::string> contents(listed.contents.begin(), listed.contents.end());
+    ASSERT_EQ(contents.size(), listed.contents.size()) << "twice; seed " << seed;
+    ASSERT_EQ(contents, expected) << "seed " << seed << ": " << log.text();
+    ASSERT_EQ(listed.counts.distinct, contents.size());
+    ASSERT_FALSE(listed.counts.is_limited);
+  }
+}
+
+TEST(StateList, CountsAndIds) {
+  CrashLog log;
+  log.write(0, "A").write(1, "B").flush().write(0, "C").mark("m");
+  const auto timeline = timeline_of(log, 2);
+  CutSelection at;
+  at.flushes = at.marks = true;
+  const Listed listed = list(*timeline, {.at = at});
+  EXPECT_THAT(listed.ids, ElementsAre("epoch:3", "epoch:3:lost:3"));
+  EXPECT_EQ(listed.counts.cuts, 2u);
+  EXPECT_EQ(listed.counts.choices, 2u);
+  EXPECT_EQ(listed.counts.possible_text(), "4");
+  const Listed few = list(*timeline, {.at = everywhere(), .max_states = 3});
+  EXPECT_THAT(few.ids, ElementsAre("epoch:0", "epoch:0:lost:0", "epoch:0:lost:1"));
+  EXPECT_TRUE(few.counts.is_limited);
+  EXPECT_THAT(list(*timeline, {.model = Model::kPrefix, .at = everywhere()}).ids,
+              ElementsAre("entry:0", "entry:1", "entry:2", "entry:4"));
+}
+
+TEST(StateList, PossibleStatesBeyondANumberAreAPowerOfTwo) {
+  CrashLog log;
+  for (int i = 0; i < 70; ++i) log.write(0, "A");
+  const auto timeline = timeline_of(log, 2);
+  CutSelection at;
+  at.instants = {{.kind = Instant::Kind::kStart}};
+  const Listed listed = list(*timeline, {.at = at});
+  EXPECT_EQ(listed.counts.possible_text(), "2^70");
+  EXPECT_EQ(listed.counts.distinct, 2u);
+}
+
+TEST(StateList, OfAGoldenLogIsTheSameTwiceAndEachStateOpensByItsName) {
+  const auto golden = test::golden_log("raw-fua-overlap-512");
+  auto timeline = Timeline::open(std::shared_ptr<const File>(golden.unpack()),
+                                 {.size_bytes = golden.device_size_bytes});
+  ASSERT_TRUE(timeline) << timeline.error().message;
+  const StateListOptions options{
+      .at = everywhere(), .choices = {.unit_bytes = kSector}, .max_states = 200};
+  const Listed listed = list(**timeline, options);
+  EXPECT_EQ(listed.ids, list(**timeline, options).ids);
+  EXPECT_GT(listed.ids.size(), 3u);
+  for (std::size_t i = 0; i < listed.ids.size(); ++i) {
+    const auto device = (*timeline)->device(listed.ids[i]);
+    ASSERT_TRUE(device) << device.error().message;
+    std::vector<std::byte> bytes((*device)->size_bytes());
+    ASSERT_TRUE((*device)->read(0, bytes));
+    ASSERT_EQ(test::sketch(bytes), listed.contents[i]) << listed.ids[i];
+  }
+}
+
+}  // namespace
+}  // namespace powercut::state
