@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "apps/cli/commands.h"
 #include "apps/cli/exploration.h"
+#include "apps/cli/state_listing.h"
 #include "check/mount_checker.h"
 
 namespace powercut::apps {
@@ -10,6 +13,8 @@ using flags::Arguments;
 using flags::Kind;
 
 Result<int> run_explore(const Arguments& arguments) {
+  POWERCUT_TRY_STATUS(check_listing_flags(arguments));
+  if (arguments.is_set("list")) return list_states(arguments);
   Exploration exploration = POWERCUT_TRY(exploration_from(arguments));
   exploration.request.log = arguments.text("LOG");
   exploration.request.size_bytes = arguments.optional_integer("size");
@@ -19,7 +24,8 @@ Result<int> run_explore(const Arguments& arguments) {
   }
   if (exploration.file_system.empty() && exploration.mount.empty() && !exploration.has_command) {
     return usage_error(
-        "nothing to check with: give --fs, --check, or --mount (with or without --check)");
+        "nothing to check with: give --fs, --check, or --mount (with or without --check); or "
+        "--list");
   }
   PreparedExploration prepared = POWERCUT_TRY(PreparedExploration::make(std::move(exploration)));
   return POWERCUT_TRY(prepared.run()).exit_status;
@@ -49,8 +55,21 @@ std::vector<flags::Flag> explore_flags() {
        .value_name = "OPTIONS",
        .help = "As behind mount -o.",
        .group = kCheckersGroup}};
-  const auto shared = exploration_flags();
+  auto shared = exploration_flags();
+  const auto model = std::find_if(shared.begin(), shared.end(),
+                                  [](const flags::Flag& flag) { return flag.name == "model"; });
+  *model = {.name = "model",
+            .value_name = "MODEL",
+            .help =
+                "Which states a cut can leave. prefix: everything in front of the cut, nothing "
+                "behind it. With --list also: exact: by the ticks of submission and completion "
+                "that powercut records; epoch: by position, for logs without.",
+            .default_text = "prefix; with --list exact, and epoch for logs without ticks",
+            .choices = {"prefix", "epoch", "exact"},
+            .group = kCutsGroup};
   all.insert(all.end(), shared.begin(), shared.end());
+  const auto listing = state_listing_flags();
+  all.insert(all.end(), listing.begin(), listing.end());
   return all;
 }
 
@@ -75,6 +94,8 @@ const flags::Command& explore_command() {
            {"Is a database on it?",
             "powercut explore run.log --mount ext4 --check \\\n"
             "    'test \"$(sqlite3 $POWERCUT_MNT/app.db \"PRAGMA integrity_check\")\" = ok'"},
+           {"Which states can a cut behind a flush have left, and what is different in them?",
+            "powercut explore run.log --list --sha256 --at flush"},
            {"Once more for the state that failed, and keep it:",
             "powercut explore run.log --fs ext4 --at entry:412 --keep failed"}},
       .exit_statuses = exploration_exit_statuses(),
