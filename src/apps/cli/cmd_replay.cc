@@ -368,6 +368,14 @@ Result<std::optional<replay::JumpTotals>> jump_onto(Task& task) {
                     {.base = task.keeper.base_path(), .size_bytes = task.destination.size_bytes}));
   if (task.to == replay::kToEnd) task.to = POWERCUT_TRY(timeline->resolve("end"));
   const EntryIndex last = timeline->index().nr_entries();
+  if (task.position && !task.position->is_exact() && task.position->greatest > last) {
+    // Entries that cannot be read may have been written: no knowing where.
+    note(
+        "'{}' was on its way to entry:{}, but '{}' can only be read up to entry:{}: it is written "
+        "as a whole",
+        task.destination.name, task.position->greatest, task.arguments.text("LOG"), last);
+    task.position.reset();
+  }
   if (std::max(task.to, task.position ? task.position->greatest : 0) > last) {
     return with_context(log::to_status(timeline->index().ending()).error(),
                         fmt::format("only the instants up to entry:{} can be had", last));
@@ -393,8 +401,8 @@ Result<bool> carry_out(Task& task, Outcome& outcome) {
     outcome.totals = POWERCUT_TRY(replay_onto(task));
     return true;
   }
-  outcome.jumped_from = task.position;
   outcome.jump = POWERCUT_TRY(jump_onto(task));
+  outcome.jumped_from = task.position;
   outcome.totals.to = task.to;
   return outcome.jump.has_value();
 }

@@ -43,3 +43,10 @@ rm x.img.powercut
 powercut replay x.log x.img
 powercut replay x.log x.img --no-discard
 test ! -e x.img.powercut
+# Broken off on the way to entries that cannot be read (any more).
+make_log torn.log --count 9 write:0:AB write:1:C
+powercut replay torn.log t.img --to 1 --size 4K
+sed -i -e 's/"state": "at"/"state": "moving"/' -e 's/"entry": 1/"between": [1, 9], "to": 9/' t.img.powercut
+printf junk | dd of=t.img bs=1 seek=3000 conv=notrunc status=none
+powercut replay torn.log t.img --to 2
+tr '\0' . <t.img | fold -w 512 | cut -c 1 | tr -d '\n'; echo
