@@ -2,7 +2,7 @@
 // The caller's thread reads the headers, jumping over the payloads, and cuts what they do into pieces; a
 // WorkQueue copies the payloads from the log's file to the device. Of a run of entries, a Window, only
 // what none of them writes over is carried out: the first run is short, so that the queue has something
-// to do at once, and each is longer than the one before, up to what memory is worth. Large payloads that
+// to do at once, the others as long as memory is worth it. Large payloads that
 // are holes of the log's file, as recorders leave them for zeroes, are not read.
 #include "replay/replay.h"
 
@@ -18,10 +18,9 @@ namespace powercut::replay {
 namespace {
 
 constexpr std::uint64_t kProgressInterval = 64;  // entries
-// Pieces of the first window, how much longer each is than the one before, and of the longest.
+// Pieces of the first window, and of all others.
 constexpr std::size_t kFirstWindow = 1024;
-constexpr std::size_t kWindowGrowth = 4;
-constexpr std::size_t kLongestWindow = 512 * 1024;
+constexpr std::size_t kWindow = 512 * 1024;
 
 class Replayer {
  public:
@@ -75,7 +74,7 @@ class Replayer {
   Status add(const Piece& piece) {
     window_.add(piece);
     if (window_.size() < window_size_) return {};
-    window_size_ = std::min(window_size_ * kWindowGrowth, kLongestWindow);
+    window_size_ = kWindow;
     return empty_window();
   }
   Status empty_window() {
