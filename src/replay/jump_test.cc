@@ -274,7 +274,7 @@ void expect_walks_like_the_model(std::uint64_t seed) {
 }
 
 TEST(Jump, AgreesWithTheModelOnRandomWalks) {
-  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
     expect_walks_like_the_model(seed);
     if (HasFailure()) return;
   }
@@ -295,7 +295,7 @@ TEST(Jump, Canary) {
 }
 
 TEST(Jump, AgreesWithStreaming) {
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Prng prng(seed);
     const Walk walk = random_walk(prng);
@@ -339,7 +339,7 @@ class Breaking {
 };
 
 TEST(Jump, GoesOnFromWhereverItWasBrokenOff) {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Prng prng(seed);
     const Walk walk = random_walk(prng);
