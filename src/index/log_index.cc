@@ -106,7 +106,14 @@ Result<std::unique_ptr<LogIndex>> LogIndex::open(std::shared_ptr<const File> log
   auto reader = POWERCUT_TRY(open_reader(*log));
   std::unique_ptr<LogIndex> index(
       new LogIndex(std::move(log), reader.super_block(), std::move(options)));
-  index->publish(POWERCUT_TRY(index->grow(index->load(reader), reader, true)));
+  auto state = index->grow(index->load(reader), reader, true);
+  if (!state) {
+    // A sidecar with right hashes can send the reader anywhere. If it is the log, it says so again.
+    index->note(fmt::format("'{}' is not used: {}; the log is indexed anew",
+                            index->options_.sidecar_path, state.error().message));
+    state = index->grow(index->empty_state(reader), reader, true);
+  }
+  index->publish(POWERCUT_TRY(std::move(state)));
   return index;
 }
 
