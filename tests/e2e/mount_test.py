@@ -29,7 +29,7 @@ import time
 import support
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
-SEED = int(os.environ.get("POWERCUT_SEED", "20261123"))
+SEED = int(os.environ.get("POWERCUT_SEED", "20261123"), 0)
 NOBODY = 65534
 
 
