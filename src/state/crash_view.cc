@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/check.h"
 
@@ -180,23 +179,6 @@ Result<std::optional<ByteRange>> CrashView::next_data(ByteOffset offset) {
     at = gap_end;
   }
   return std::nullopt;
-}
-
-Status CrashView::refuse() const {
-  return environment_error(
-      fmt::format("'{}' is what a power cut left, which cannot be written; writes want an overlay",
-                  name_),
-      EROFS);
-}
-
-Status CrashView::write(ByteOffset, ConstBytes, Fua) {
-  return refuse();
-}
-Status CrashView::write_zeroes(ByteRange, Unmap, Fua) {
-  return refuse();
-}
-Status CrashView::discard(ByteRange, Fua) {
-  return refuse();
 }
 
 }  // namespace powercut::state

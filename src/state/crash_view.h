@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "block/device.h"
+#include "block/read_only_device.h"
 #include "state/crash_state.h"
 
 namespace powercut::state {
@@ -64,7 +64,7 @@ struct CrashPiece {
 // What is durable in front of the group, and over it the writes of the group that persisted, in the
 // order of the log. Nothing is copied: making one costs as much as the group is large, whatever the
 // log's size. Read only (EROFS), thread-safe, any alignment.
-class CrashView final : public BlockDevice {
+class CrashView final : public ReadOnlyDevice {
  public:
   // `base` is the device behind the first group->base entries, with the same discard policy.
   CrashView(std::shared_ptr<const File> log, std::shared_ptr<BlockDevice> base,
@@ -73,10 +73,6 @@ class CrashView final : public BlockDevice {
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] ByteCount size_bytes() const override { return base_->size_bytes(); }
   [[nodiscard]] Status read(ByteOffset offset, MutableBytes buffer) override;
-  [[nodiscard]] Status write(ByteOffset offset, ConstBytes bytes, Fua fua) override;
-  [[nodiscard]] Status write_zeroes(ByteRange range, Unmap unmap, Fua fua) override;
-  [[nodiscard]] Status discard(ByteRange range, Fua fua) override;
-  [[nodiscard]] Status flush() override { return {}; }
   [[nodiscard]] Result<std::optional<ByteRange>> next_data(ByteOffset offset) override;
 
   // Where it is not what stood there in front of the group; rising.
@@ -86,7 +82,6 @@ class CrashView final : public BlockDevice {
   using Pieces = std::vector<CrashPiece>;
   // The first piece that ends behind `offset`.
   [[nodiscard]] Pieces::const_iterator piece_at(ByteOffset offset) const;
-  [[nodiscard]] Status refuse() const;
 
   const std::shared_ptr<const File> log_;
   const std::shared_ptr<BlockDevice> base_;

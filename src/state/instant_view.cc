@@ -142,22 +142,6 @@ Status InstantView::read_initial(ByteOffset offset, MutableBytes buffer) const {
   return {};
 }
 
-Status InstantView::refuse() const {
-  return environment_error(
-      fmt::format("'{}' is the past, which cannot be written; writes want an overlay", name_),
-      EROFS);
-}
-
-Status InstantView::write(ByteOffset, ConstBytes, Fua) {
-  return refuse();
-}
-Status InstantView::write_zeroes(ByteRange, Unmap, Fua) {
-  return refuse();
-}
-Status InstantView::discard(ByteRange, Fua) {
-  return refuse();
-}
-
 Result<std::optional<ByteRange>> InstantView::data_in(const index::Extent& extent,
                                                       bool is_noise) const {
   using Source = index::Extent::Source;

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "block/device.h"
+#include "block/read_only_device.h"
 #include "index/log_index.h"
 #include "state/crash_model.h"
 
@@ -16,7 +16,7 @@ namespace powercut::state {
 // what would change it is refused (EROFS); an OverlayDevice on top takes writes.
 //
 // Takes requests of any alignment. No lock is held while reading; the log may grow meanwhile.
-class InstantView final : public BlockDevice {
+class InstantView final : public ReadOnlyDevice {
  public:
   // `entries` is at most index->nr_entries(). `base` is the initial content: null is all zero, and
   // behind the end of one that is shorter than the device there are zeroes. With a policy other than
@@ -29,16 +29,11 @@ class InstantView final : public BlockDevice {
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] ByteCount size_bytes() const override { return size_bytes_; }
   [[nodiscard]] Status read(ByteOffset offset, MutableBytes buffer) override;
-  [[nodiscard]] Status write(ByteOffset offset, ConstBytes bytes, Fua fua) override;
-  [[nodiscard]] Status write_zeroes(ByteRange range, Unmap unmap, Fua fua) override;
-  [[nodiscard]] Status discard(ByteRange range, Fua fua) override;
-  [[nodiscard]] Status flush() override { return {}; }
   // Holes are what was never written over a hole of the initial content, zeroes and discards.
   [[nodiscard]] Result<std::optional<ByteRange>> next_data(ByteOffset offset) override;
 
  private:
   class Gather;
-  [[nodiscard]] Status refuse() const;
   // As the index, but what was discarded is as the policy has it: with stale no extent comes from a
   // discard, with random those that do are noise.
   using Sink = std::function<Status(const index::Extent& extent, bool is_noise)>;
