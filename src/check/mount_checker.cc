@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -106,6 +107,19 @@ class MountChecker final : public Checker {
 
   std::string description() const override { return plan_.description; }
   unsigned max_jobs() const override { return is_btrfs_ ? 1 : Checker::max_jobs(); }
+  std::string identity() const override {
+    struct utsname kernel {};
+    ::uname(&kernel);
+    std::string text =
+        fmt::format("{}\n{}\n{}\nLinux {} {}\n", plan_.description, plan_.file_system,
+                    plan_.options, kernel.release, kernel.version);
+    if (!plan_.command.empty()) text += command_identity(plan_.command);
+    if (!plan_.afterwards.empty()) text += program_identity(plan_.afterwards[0]);
+    return text;
+  }
+  bool sees_marks() const override {
+    return plan_.compares_acknowledgements || !plan_.command.empty();
+  }
 
   Status prepare() override {
     if (::geteuid() != 0) {
@@ -140,7 +154,8 @@ class MountChecker final : public Checker {
   Result<std::optional<Verdict>> check_mounted(const Offer& offer, CheckRun& run) {
     const std::uint32_t block_size =
         std::clamp(offer.sector_size, kLeastBlockSize, kGreatestBlockSize);
-    serve::LoopDevice loop = POWERCUT_TRY(serve::LoopDevice::attach(offer.disk_path, block_size));
+    serve::LoopDevice loop = POWERCUT_TRY(
+        serve::LoopDevice::attach(offer.disk_path, block_size, serve::LoopIo::kCached));
     auto verdict = check_device(offer, loop.path(), run);
     if (is_btrfs_) make_btrfs_forget(loop.path());
     POWERCUT_TRY_STATUS(loop.detach());

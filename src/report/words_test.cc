@@ -30,9 +30,12 @@ TEST(Numbers, InGroupsOfThree) {
 }
 
 TEST(Numbers, RunsAsRanges) {
-  EXPECT_EQ(list_text({}), "");
-  EXPECT_EQ(list_text({7}), "7");
-  EXPECT_EQ(list_text({0, 1, 2, 5, 8, 9}), "0-2, 5, 8-9");
+  EXPECT_EQ(list_text({}, 9), "");
+  EXPECT_EQ(list_text({7}, 1), "7");
+  EXPECT_EQ(list_text({0, 1, 2, 5, 8, 9}, 6), "0-2, 5, 8-9");
+  EXPECT_EQ(list_text({0, 1, 2, 5, 8, 9}, 2), "0-1 and 4 more");
+  EXPECT_EQ(entries_text({3}, 9), "entry 3");
+  EXPECT_EQ(entries_text({3, 4}, 9), "entries 3-4");
 }
 
 TEST(Numbers, PossibleStatesAsAPowerWhereTheyAreMany) {
@@ -94,6 +97,16 @@ TEST(BarrierText, OffersFuaOnlyWhereItWouldHelp) {
   cause.lost[1].is_fua = true;
   EXPECT_EQ(barrier_text(cause),
             "A flush behind entry 4 and in front of entry 6 would have ruled this out.");
+}
+
+TEST(WhenText, TicksAndTimeWhereTheLogHasThem) {
+  findings::Write write{.entry = 4};
+  EXPECT_EQ(when_text(write), "");
+  write.wall_time_ns = 1'795'804'353'123'456'789;
+  EXPECT_EQ(when_text(write), "2026-11-27 18:32:33.123456 UTC");
+  write.submitted = 811;
+  write.completed = 815;
+  EXPECT_EQ(when_text(write), "ticks 811-815, 2026-11-27 18:32:33.123456 UTC");
 }
 
 }  // namespace

@@ -101,13 +101,34 @@ class Resolver {
 
 }  // namespace
 
+Survival survival_of(const CrashState& state, EntryIndex entry) {
+  using Kind = Survival::Kind;
+  const CrashGroup& group = *state.group;
+  if (entry < group.base) return {Kind::kDurable};
+  const auto at = std::lower_bound(
+      group.entries.begin(), group.entries.end(), entry,
+      [](const GroupEntry& candidate, EntryIndex wanted) { return candidate.entry < wanted; });
+  if (at == group.entries.end() || at->entry != entry) return {Kind::kBehind};
+  if (at->is_must) return {Kind::kDurable};
+  const auto number = static_cast<std::size_t>(at - group.entries.begin());
+  const auto may = static_cast<std::size_t>(
+      std::lower_bound(group.may.begin(), group.may.end(), number) - group.may.begin());
+  for (const auto& tear : state.choice.torn) {
+    if (tear.may == may) return {Kind::kTorn, tear.units};
+  }
+  return {state.choice.kept[may] ? Kind::kKept : Kind::kLost};
+}
+
 std::uint64_t nr_units(const ByteRange& range, ByteCount unit_bytes) {
   return (align_up(range.end, unit_bytes) - align_down(range.begin, unit_bytes)) / unit_bytes;
 }
 
 StateId id_of(const CrashState& state, std::uint32_t sector_size) {
   POWERCUT_CHECK(state.choice.kept.size() == state.group->may.size());
-  StateId id{.model = state.group->model, .cut = state.group->cut, .discard = state.discard};
+  StateId id{.model = state.group->model,
+             .cut = state.group->cut,
+             .discard = state.discard,
+             .without = state.group->without};
   const auto kept = ranges_of(state, true);
   id.entries = ranges_of(state, false);
   if (!kept.empty() && kept.size() < id.entries.size()) {
@@ -122,7 +143,7 @@ StateId id_of(const CrashState& state, std::uint32_t sector_size) {
 
 Result<CrashState> state_of(const StateId& id, std::shared_ptr<const CrashGroup> group,
                             std::uint32_t sector_size) {
-  POWERCUT_CHECK(group->model == id.model && group->cut == id.cut);
+  POWERCUT_CHECK(group->model == id.model && group->cut == id.cut && group->without == id.without);
   CrashState state{.unit_bytes = id.unit_bytes != 0 ? id.unit_bytes : sector_size,
                    .discard = id.discard};
   if (state.unit_bytes < sector_size) {

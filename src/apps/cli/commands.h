@@ -19,6 +19,7 @@ namespace powercut::apps {
 
 [[nodiscard]] const flags::Command& blame_command();
 [[nodiscard]] const flags::Command& diff_command();
+[[nodiscard]] const flags::Command& explain_command();
 [[nodiscard]] const flags::Command& explore_command();
 [[nodiscard]] const flags::Command& info_command();
 [[nodiscard]] const flags::Command& log_command();
@@ -27,6 +28,7 @@ namespace powercut::apps {
 [[nodiscard]] const flags::Command& record_command();
 [[nodiscard]] const flags::Command& repair_command();
 [[nodiscard]] const flags::Command& replay_command();
+[[nodiscard]] const flags::Command& report_command();
 [[nodiscard]] const flags::Command& serve_command();
 [[nodiscard]] const flags::Command& status_command();
 [[nodiscard]] const flags::Command& test_command();
