@@ -14,6 +14,7 @@
 #include "state/prefix_image.h"
 #include "support/golden.h"
 #include "support/log_builder.h"
+#include "support/rounds.h"
 
 namespace powercut::state {
 namespace {
@@ -131,7 +132,7 @@ void expect_reads(BlockDevice& device, const Bytes& expected, Prng& prng) {
 }
 
 TEST(InstantView, EqualsANaiveReplayAtEachInstantOfManyLogs) {
-  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(2000); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Prng prng(seed);
     const std::uint32_t sector_size = prng.one_in(4) ? 64 : 512;
