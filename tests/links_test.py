@@ -7,7 +7,7 @@ import re
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-FOLDERS = "src|tests|docs|tools|cmake|sim|fuzz|bench|demo|examples"
+FOLDERS = "src|tests|docs|tools|cmake|sim|fuzz|bench|demo"
 
 
 def targets(page, text):

@@ -21,9 +21,6 @@ class CheckRun {
 
   // For the programs from now on.
   void set_environment(std::string name, std::string value);
-  // For work that is done here and not by a program.
-  [[nodiscard]] bool is_interrupted() const { return interrupt_->is_raised(); }
-  [[nodiscard]] bool is_late() const { return std::chrono::steady_clock::now() >= deadline_; }
   // As if a program had written it.
   void add_output(std::string_view text);
 
@@ -55,8 +52,5 @@ class CheckRun {
 // given.
 [[nodiscard]] Result<std::string> find_program(const std::string& program,
                                                const std::string& package = {});
-
-// A program in a file, until it is exchanged: path, size and time of change.
-[[nodiscard]] std::string program_identity(const std::string& path);
 
 }  // namespace powercut::check

@@ -13,7 +13,6 @@
 
 #include "base/result.h"
 #include "base/units.h"
-#include "check/acknowledgement_history.h"
 #include "check/interrupt.h"
 
 namespace powercut::check {
@@ -28,12 +27,6 @@ struct Offer {
   std::string directory;
   // What else the checker is told ($NAME).
   std::vector<std::pair<std::string, std::string>> environment;
-
-  // What files have been promised; null where nobody wants that compared. The verdict depends on
-  // the two places as well as on the device: see AcknowledgementHistory.
-  std::shared_ptr<const AcknowledgementHistory> acknowledgements;
-  MarkPlace marks_in_front = 0;
-  MarkPlace marks_reached = 0;
 };
 
 enum class Outcome {
@@ -41,8 +34,7 @@ enum class Outcome {
   kExitStatus,  // code: the status
   kSignal,      // code: the signal
   kTimeout,
-  kMount,            // could not be mounted, or not be unmounted; code: an errno
-  kAcknowledgement,  // files are not as they have been acknowledged; code: how many
+  kMount,  // could not be mounted, or not be unmounted; code: an errno
 };
 
 struct Verdict {
@@ -82,13 +74,6 @@ class Checker {
 
   // How many checks may go on at once.
   [[nodiscard]] virtual unsigned max_jobs() const { return std::numeric_limits<unsigned>::max(); }
-
-  // All but the device that decides on a verdict, as far as the checker knows: for remembering
-  // verdicts from one exploration to the next.
-  [[nodiscard]] virtual std::string identity() const { return description(); }
-
-  // Whether what an offer tells of marks can make a difference to the verdict.
-  [[nodiscard]] virtual bool sees_marks() const { return true; }
 
   // Nothing if it was interrupted. An error means that no verdict could be reached.
   [[nodiscard]] virtual Result<std::optional<Verdict>> check(const Offer& offer,

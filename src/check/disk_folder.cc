@@ -41,10 +41,6 @@ void remove_directory(const std::string& path) {
 
 }  // namespace
 
-void DiskFolder::clean_up_behind_the_killed() {
-  clean_up_behind_the_dead(temporary_parent());
-}
-
 Result<std::unique_ptr<DiskFolder>> DiskFolder::make() {
   const std::string parent = temporary_parent();
   clean_up_behind_the_dead(parent);
@@ -54,7 +50,6 @@ Result<std::unique_ptr<DiskFolder>> DiskFolder::make() {
     POWERCUT_TRY_STATUS(make_directory(disks));
     serve::FuseMountOptions options;
     options.is_below_file_system = ::geteuid() == 0;
-    options.is_cached = true;
     return serve::FuseFolder::mount(disks, options);
   }();
   if (!folder) {

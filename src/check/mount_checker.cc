@@ -12,7 +12,6 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,7 +21,6 @@
 #include <thread>
 
 #include "base/unique_fd.h"
-#include "check/acknowledged_files.h"
 #include "check/check_run.h"
 #include "check/command_checker.h"
 #include "check/ext4_checker.h"
@@ -107,19 +105,6 @@ class MountChecker final : public Checker {
 
   std::string description() const override { return plan_.description; }
   unsigned max_jobs() const override { return is_btrfs_ ? 1 : Checker::max_jobs(); }
-  std::string identity() const override {
-    struct utsname kernel {};
-    ::uname(&kernel);
-    std::string text =
-        fmt::format("{}\n{}\n{}\nLinux {} {}\n", plan_.description, plan_.file_system,
-                    plan_.options, kernel.release, kernel.version);
-    if (!plan_.command.empty()) text += command_identity(plan_.command);
-    if (!plan_.afterwards.empty()) text += program_identity(plan_.afterwards[0]);
-    return text;
-  }
-  bool sees_marks() const override {
-    return plan_.compares_acknowledgements || !plan_.command.empty();
-  }
 
   Status prepare() override {
     if (::geteuid() != 0) {
@@ -154,8 +139,7 @@ class MountChecker final : public Checker {
   Result<std::optional<Verdict>> check_mounted(const Offer& offer, CheckRun& run) {
     const std::uint32_t block_size =
         std::clamp(offer.sector_size, kLeastBlockSize, kGreatestBlockSize);
-    serve::LoopDevice loop = POWERCUT_TRY(
-        serve::LoopDevice::attach(offer.disk_path, block_size, serve::LoopIo::kCached));
+    serve::LoopDevice loop = POWERCUT_TRY(serve::LoopDevice::attach(offer.disk_path, block_size));
     auto verdict = check_device(offer, loop.path(), run);
     if (is_btrfs_) make_btrfs_forget(loop.path());
     POWERCUT_TRY_STATUS(loop.detach());
@@ -181,10 +165,6 @@ class MountChecker final : public Checker {
 
   Result<std::optional<Verdict>> check_tree(const Offer& offer, const std::string& path,
                                             CheckRun& run) {
-    if (plan_.compares_acknowledgements) {
-      auto verdict = POWERCUT_TRY(compare_acknowledged_files(offer, path, run));
-      if (!verdict || !verdict->passed()) return verdict;
-    }
     if (plan_.command.empty()) return run.pass();
     run.set_environment("POWERCUT_MNT", path);
     const auto result = POWERCUT_TRY(

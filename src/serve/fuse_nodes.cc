@@ -27,18 +27,18 @@ Status FuseNodes::publish(const std::string& name, std::shared_ptr<BlockDevice> 
   return {};
 }
 
-std::optional<InodeNumber> FuseNodes::withdraw(const std::string& name) {
+bool FuseNodes::withdraw(const std::string& name) {
   std::shared_ptr<FuseNode> node;
   {
     const MutexLock lock(mutex_);
     const auto found = names_.find(name);
-    if (found == names_.end()) return std::nullopt;
+    if (found == names_.end()) return false;
     node = std::move(nodes_[found->second]);
     nodes_.erase(found->second);
     names_.erase(found);
   }
   node->withdraw();
-  return node->inode();
+  return true;
 }
 
 void FuseNodes::withdraw_all() {

@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "apps/cli/commands.h"
-#include "apps/cli/exploration_options.h"
+#include "apps/cli/exploration.h"
 #include "apps/cli/recording_options.h"
 #include "check/mount_checker.h"
 #include "io/posix_file.h"
@@ -38,7 +38,6 @@ class TestLog {
   TestLog& operator=(TestLog&&) = delete;
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] bool is_temporary() const { return is_temporary_; }
   void keep() {
     if (std::exchange(is_temporary_, false)) {
       print_notice(fmt::format("the log is kept as {}", path_));
@@ -61,15 +60,11 @@ bool has_ready_checker(const std::string& file_system) {
 // The file system that is made is the one that is checked, and mounted for the command.
 Status choose_checker(Exploration& exploration) {
   if (exploration.file_system.empty()) {
-    if (exploration.compares_acknowledgements) {
-      return usage_error("--acks compares files of a file system: give --fs FS");
-    }
     if (exploration.has_command) return {};
     return usage_error("nothing to check with: give --fs, --check, or both");
   }
   const bool is_ready = has_ready_checker(exploration.file_system);
-  const bool looks_inside = exploration.has_command || exploration.compares_acknowledgements;
-  if (looks_inside || !is_ready) exploration.mount = exploration.file_system;
+  if (exploration.has_command || !is_ready) exploration.mount = exploration.file_system;
   if (!is_ready) exploration.file_system.clear();
   return {};
 }
@@ -105,8 +100,6 @@ Result<int> run_test(const Arguments& arguments) {
   POWERCUT_TRY_STATUS(require_base(arguments, plan, exploration));
   TestLog log = POWERCUT_TRY(TestLog::make(plan.recording.log));
   exploration.request.log = plan.recording.log = log.path();
-  // Nothing is left beside a log that goes.
-  if (log.is_temporary() && !exploration.request.sidecar) exploration.request.sidecar = "";
   PreparedExploration prepared = POWERCUT_TRY(PreparedExploration::make(std::move(exploration)));
 
   const RecordingOutcome recorded = POWERCUT_TRY(run_recording(plan));
@@ -158,8 +151,6 @@ const flags::Command& test_command() {
       .sections = {checker_section()},
       .examples = {{"A whole file system, whenever the power goes:",
                     "powercut test --size 1G --fs ext4 -- sh -c 'cp -r src \"$POWERCUT_MNT\"'"},
-                   {"And the files that it acknowledged (powercut mark --file) are there:",
-                    "powercut test --size 1G --fs ext4 --acks -- ./workload"},
                    {"And what the application promised is there:",
                     "powercut test --size 1G --fs ext4 --check './check \"$POWERCUT_MNT\"' \\\n"
                     "    --json findings.jsonl -- ./workload"}},
