@@ -280,7 +280,7 @@ TEST_F(ExploreTest, StopsAtTheLimitOfFailures) {
                            [](const check::Offer&) { return std::optional(failed(1)); });
   ASSERT_TRUE(summary) << summary.error().message;
   EXPECT_EQ(summary->failed, 2U);
-  EXPECT_TRUE(summary->stopped_at_limit);
+  EXPECT_EQ(summary->stopped_at_limit, "--max-failures");
 }
 
 TEST_F(ExploreTest, AnInterruptEndsItAndSaysSo) {

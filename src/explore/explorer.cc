@@ -56,7 +56,8 @@ class Session {
     const MutexLock lock(mutex_);
     if (error_) return tl::unexpected(*error_);
     summary_.interrupted = interrupt_.is_raised() && summary_.checked < summary_.cuts;
-    summary_.stopped_at_limit = is_at_limit() && summary_.checked < summary_.cuts;
+    if (is_at_limit() && summary_.checked < summary_.cuts)
+      summary_.stopped_at_limit = "--max-failures";
     return summary_;
   }
 

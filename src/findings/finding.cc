@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The members of each record stand once, in describe(): the encoder and the decoder both walk them.
 #include "findings/finding.h"
 
 #include <fmt/format.h>
@@ -11,125 +12,268 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array kOutcomes = {Outcome::kPassed, Outcome::kExitStatus, Outcome::kSignal,
-                                  Outcome::kTimeout, Outcome::kMount};
+class Encoder {
+ public:
+  explicit Encoder(Json& json) : json_(json) {}
 
-Result<Outcome> outcome_from(std::string_view name) {
-  for (const Outcome outcome : kOutcomes) {
-    if (name == to_string(outcome)) return outcome;
+  template <typename T>
+  void required(const char* name, const T& value) {
+    json_[name] = value;
   }
-  return bad_input(fmt::format("unknown outcome '{}'", name));
+  // Left out where it has its default.
+  template <typename T>
+  void optional(const char* name, const T& value) {
+    if (value != T{}) json_[name] = value;
+  }
+  template <typename T>
+  void optional(const char* name, const std::optional<T>& value) {
+    if (value) json_[name] = *value;
+  }
+
+ private:
+  Json& json_;
+};
+
+// Throws Json::exception where a required member is missing or one is of the wrong type.
+class Decoder {
+ public:
+  explicit Decoder(const Json& json) : json_(json) {}
+
+  template <typename T>
+  void required(const char* name, T& value) {
+    json_.at(name).get_to(value);
+  }
+  template <typename T>
+  void optional(const char* name, T& value) {
+    if (json_.contains(name)) json_.at(name).get_to(value);
+  }
+  template <typename T>
+  void optional(const char* name, std::optional<T>& value) {
+    if (json_.contains(name)) value = json_.at(name).template get<T>();
+  }
+
+ private:
+  const Json& json_;
+};
+
+// `Record` is const for the encoder.
+template <typename Archive, typename Record>
+void describe_write(Archive& archive, Record& write) {
+  archive.required("entry", write.entry);
+  archive.required("kind", write.kind);
+  archive.optional("fua", write.is_fua);
+  archive.required("begin", write.begin);
+  archive.required("end", write.end);
+  archive.optional("units", write.units);
+  archive.optional("survived", write.survived);
+  archive.optional("content", write.content);
+  archive.optional("place", write.place);
+  archive.optional("mark", write.mark);
 }
 
-void put_text(Json& json, const char* name, const std::string& text) {
-  if (!text.empty()) json[name] = text;
+template <typename Archive, typename Record>
+void describe_barrier(Archive& archive, Record& barrier) {
+  archive.required("after", barrier.after);
+  archive.required("before", barrier.before);
+  archive.optional("because", barrier.because);
 }
 
-Json encode(const Exploration& run) {
-  Json json;
-  json["type"] = "run";
-  json["log"] = run.log;
-  json["log_entries"] = run.log_entries;
-  json["device_size_bytes"] = run.device_size_bytes;
-  json["model"] = run.model;
-  json["at"] = run.at;
-  json["from"] = run.from;
-  put_text(json, "from_reason", run.from_reason);
-  json["cuts"] = run.cuts;
-  json["checker"] = run.checker;
-  json["jobs"] = run.jobs;
-  json["notes"] = run.notes;
-  return json;
+template <typename Archive, typename Record>
+void describe_run(Archive& archive, Record& run) {
+  archive.required("log", run.log);
+  archive.optional("log_id", run.log_id);
+  archive.required("log_entries", run.log_entries);
+  archive.required("device_size_bytes", run.device_size_bytes);
+  archive.required("model", run.model);
+  archive.optional("strategy", run.strategy);
+  archive.optional("torn", run.torn);
+  archive.optional("discard", run.discard);
+  archive.required("seed", run.seed);
+  archive.required("at", run.at);
+  archive.required("from", run.from);
+  archive.optional("from_reason", run.from_reason);
+  archive.required("to", run.to);
+  archive.required("cuts", run.cuts);
+  archive.required("shard", run.shard);
+  archive.required("shards", run.shards);
+  archive.required("checker", run.checker);
+  archive.required("jobs", run.jobs);
+  archive.required("notes", run.notes);
 }
 
-Json encode(const StateResult& result) {
-  Json json;
-  json["type"] = "state";
-  json["state"] = result.state;
-  json["entries"] = result.entries;
-  if (result.mark) json["mark"] = *result.mark;
-  json["outcome"] = to_string(result.outcome);
-  if (!result.passed()) json["code"] = result.code;
-  json["seconds"] = result.seconds;
-  put_text(json, "step", result.step);
-  put_text(json, "output", result.output);
-  put_text(json, "reproduce", result.reproduce);
-  put_text(json, "kept_image", result.kept_image);
-  put_text(json, "kept_output", result.kept_output);
-  return json;
+template <typename Archive, typename Record>
+void describe_state(Archive& archive, Record& result) {
+  archive.required("state", result.state);
+  archive.required("entries", result.entries);
+  archive.optional("mark", result.mark);
+  archive.required("source", result.source);
+  archive.optional("same_as", result.same_as);
+  archive.required("outcome", result.outcome);
+  archive.optional("code", result.code);
+  archive.required("seconds", result.seconds);
+  archive.optional("step", result.step);
+  archive.optional("output", result.output);
+  archive.optional("reproduce", result.reproduce);
+  archive.optional("kept_image", result.kept_image);
+  archive.optional("kept_output", result.kept_output);
 }
 
-Json encode(const Summary& summary) {
-  Json json;
-  json["type"] = "summary";
-  json["cuts"] = summary.cuts;
-  json["checked"] = summary.checked;
-  json["passed"] = summary.passed;
-  json["failed"] = summary.failed;
-  json["seconds"] = summary.seconds;
-  json["states_per_second"] = summary.states_per_second();
-  put_text(json, "first_failure", summary.first_failure);
-  json["interrupted"] = summary.interrupted;
-  json["stopped_at_limit"] = summary.stopped_at_limit;
-  return json;
+template <typename Archive, typename Record>
+void describe_cause(Archive& archive, Record& cause) {
+  archive.required("number", cause.number);
+  archive.required("outcome", cause.outcome);
+  archive.optional("code", cause.code);
+  archive.optional("step", cause.step);
+  archive.optional("message", cause.message);
+  archive.required("states", cause.states);
+  archive.required("first", cause.first);
+  archive.optional("minimal", cause.minimal);
+  archive.required("lost", cause.lost);
+  archive.required("torn", cause.torn);
+  archive.required("survivors", cause.survivors);
+  archive.optional("barrier", cause.barrier);
+  archive.required("checks", cause.checks);
+  archive.optional("reproduce", cause.reproduce);
 }
 
-// Missing members keep their defaults only where the encoder leaves them out; `at` throws
-// otherwise.
-Exploration decode_run(const Json& json) {
-  Exploration run;
-  json.at("log").get_to(run.log);
-  json.at("log_entries").get_to(run.log_entries);
-  json.at("device_size_bytes").get_to(run.device_size_bytes);
-  json.at("model").get_to(run.model);
-  json.at("at").get_to(run.at);
-  json.at("from").get_to(run.from);
-  run.from_reason = json.value("from_reason", "");
-  json.at("cuts").get_to(run.cuts);
-  json.at("checker").get_to(run.checker);
-  json.at("jobs").get_to(run.jobs);
-  json.at("notes").get_to(run.notes);
-  return run;
+template <typename Archive, typename Record>
+void describe_flush(Archive& archive, Record& flush) {
+  archive.required("entry", flush.entry);
+  archive.required("kind", flush.kind);
+  archive.optional("mark", flush.mark);
+  archive.required("needed", flush.is_needed);
+  archive.optional("state", flush.state);
+  archive.required("outcome", flush.outcome);
+  archive.optional("code", flush.code);
+  archive.optional("step", flush.step);
+  archive.optional("reproduce", flush.reproduce);
+  archive.required("states", flush.states);
 }
 
-Result<Record> decode_state(const Json& json) {
-  StateResult result;
-  json.at("state").get_to(result.state);
-  json.at("entries").get_to(result.entries);
-  if (json.contains("mark")) result.mark = json.at("mark").get<std::string>();
-  result.outcome = POWERCUT_TRY(outcome_from(json.at("outcome").get<std::string>()));
-  if (!result.passed()) json.at("code").get_to(result.code);
-  json.at("seconds").get_to(result.seconds);
-  result.step = json.value("step", "");
-  result.output = json.value("output", "");
-  result.reproduce = json.value("reproduce", "");
-  result.kept_image = json.value("kept_image", "");
-  result.kept_output = json.value("kept_output", "");
-  return Record(std::move(result));
+template <typename Archive, typename Record>
+void describe_disagreement(Archive& archive, Record& disagreement) {
+  archive.required("state", disagreement.state);
+  archive.optional("same_as", disagreement.same_as);
+  archive.required("expected", disagreement.expected);
+  archive.required("found", disagreement.found);
 }
 
-Summary decode_summary(const Json& json) {
-  Summary summary;
-  json.at("cuts").get_to(summary.cuts);
-  json.at("checked").get_to(summary.checked);
-  json.at("passed").get_to(summary.passed);
-  json.at("failed").get_to(summary.failed);
-  json.at("seconds").get_to(summary.seconds);
-  summary.first_failure = json.value("first_failure", "");
-  json.at("interrupted").get_to(summary.interrupted);
-  json.at("stopped_at_limit").get_to(summary.stopped_at_limit);
-  return summary;
+template <typename Archive, typename Record>
+void describe_summary(Archive& archive, Record& summary) {
+  archive.required("cuts", summary.cuts);
+  archive.required("possible", summary.possible);
+  archive.required("possible_log2", summary.possible_log2);
+  archive.required("looked_at", summary.looked_at);
+  archive.required("distinct", summary.distinct);
+  archive.required("checked", summary.checked);
+  archive.required("run", summary.run);
+  archive.required("by_reads", summary.by_reads);
+  archive.required("by_cache", summary.by_cache);
+  archive.required("passed", summary.passed);
+  archive.required("failed", summary.failed);
+  archive.required("audited", summary.audited);
+  archive.required("disagreements", summary.disagreements);
+  archive.required("pairs", summary.pairs);
+  archive.required("pairs_covered", summary.pairs_covered);
+  archive.required("causes", summary.causes);
+  archive.required("seconds", summary.seconds);
+  archive.optional("first_failure", summary.first_failure);
+  archive.required("interrupted", summary.interrupted);
+  archive.optional("stopped_at_limit", summary.stopped_at_limit);
+}
+
+// Each kind of record: the word in "type", and its members.
+template <typename Archive>
+const char* describe(Archive& archive, auto& record) {
+  using T = std::remove_cvref_t<decltype(record)>;
+  if constexpr (std::is_same_v<T, Exploration>) {
+    describe_run(archive, record);
+    return "run";
+  } else if constexpr (std::is_same_v<T, StateResult>) {
+    describe_state(archive, record);
+    return "state";
+  } else if constexpr (std::is_same_v<T, Cause>) {
+    describe_cause(archive, record);
+    return "cause";
+  } else if constexpr (std::is_same_v<T, FlushVerdict>) {
+    describe_flush(archive, record);
+    return "flush";
+  } else if constexpr (std::is_same_v<T, Disagreement>) {
+    describe_disagreement(archive, record);
+    return "disagreement";
+  } else {
+    static_assert(std::is_same_v<T, Summary>);
+    describe_summary(archive, record);
+    return "summary";
+  }
+}
+
+template <typename T>
+Record decode(const Json& json) {
+  T record;
+  Decoder decoder(json);
+  static_cast<void>(describe(decoder, record));
+  return Record(std::move(record));
 }
 
 Result<Record> decode(const Json& json) {
   const auto type = json.at("type").get<std::string>();
-  if (type == "run") return Record(decode_run(json));
-  if (type == "state") return decode_state(json);
-  if (type == "summary") return Record(decode_summary(json));
+  if (type == "run") return decode<Exploration>(json);
+  if (type == "state") return decode<StateResult>(json);
+  if (type == "cause") return decode<Cause>(json);
+  if (type == "flush") return decode<FlushVerdict>(json);
+  if (type == "disagreement") return decode<Disagreement>(json);
+  if (type == "summary") return decode<Summary>(json);
   return bad_input(fmt::format("a finding of unknown type '{}'", type));
 }
 
+template <typename Enum, std::size_t kCount>
+void decode_name(const Json& json, const std::array<Enum, kCount>& values, const char* what,
+                 Enum& result) {
+  const auto name = json.get<std::string>();
+  for (const Enum value : values) {
+    if (name == to_string(value)) {
+      result = value;
+      return;
+    }
+  }
+  throw Json::other_error::create(0, fmt::format("unknown {} '{}'", what, name), &json);
+}
+
 }  // namespace
+
+// Found by the library where these types stand in a member.
+static void to_json(Json& json, const Outcome& outcome) {
+  json = to_string(outcome);
+}
+static void from_json(const Json& json, Outcome& outcome) {
+  constexpr std::array kOutcomes = {Outcome::kPassed, Outcome::kExitStatus, Outcome::kSignal,
+                                    Outcome::kTimeout, Outcome::kMount};
+  decode_name(json, kOutcomes, "outcome", outcome);
+}
+static void to_json(Json& json, const Source& source) {
+  json = to_string(source);
+}
+static void from_json(const Json& json, Source& source) {
+  constexpr std::array kSources = {Source::kRun, Source::kReads, Source::kCache};
+  decode_name(json, kSources, "source", source);
+}
+static void to_json(Json& json, const Write& write) {
+  Encoder encoder(json);
+  describe_write(encoder, write);
+}
+static void from_json(const Json& json, Write& write) {
+  Decoder decoder(json);
+  describe_write(decoder, write);
+}
+static void to_json(Json& json, const Barrier& barrier) {
+  Encoder encoder(json);
+  describe_barrier(encoder, barrier);
+}
+static void from_json(const Json& json, Barrier& barrier) {
+  Decoder decoder(json);
+  describe_barrier(decoder, barrier);
+}
 
 const char* to_string(Outcome outcome) {
   switch (outcome) {
@@ -147,9 +291,39 @@ const char* to_string(Outcome outcome) {
   return "unknown";
 }
 
+const char* to_string(Source source) {
+  switch (source) {
+    case Source::kRun:
+      return "run";
+    case Source::kReads:
+      return "reads";
+    case Source::kCache:
+      return "cache";
+  }
+  return "unknown";
+}
+
+bool asks_the_same(const Exploration& a, const Exploration& b) {
+  const auto question = [](Exploration run) {
+    run.log.clear();
+    run.shard = 1;
+    run.jobs = 1;
+    run.notes.clear();
+    return run;
+  };
+  return question(a) == question(b);
+}
+
 std::string to_json(const Record& record) {
-  const Json json = std::visit([](const auto& value) { return encode(value); }, record);
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return std::visit(
+      [](const auto& value) {
+        Json json = {{"type", nullptr}};  // it is to stand first
+        Encoder encoder(json);
+        const char* const type = describe(encoder, value);
+        json["type"] = type;
+        return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+      },
+      record);
 }
 
 Result<Record> from_json(std::string_view line) {

@@ -98,7 +98,7 @@ std::string summary_end(const findings::Summary& summary, const Style& style) {
                            summary.checked, count_text(summary.cuts, "state")),
                style);
   }
-  if (summary.stopped_at_limit) {
+  if (!summary.stopped_at_limit.empty()) {
     return fmt::format("stopped at the limit of failures: {} of {} checked\n", summary.checked,
                        count_text(summary.cuts, "state"));
   }

@@ -136,13 +136,25 @@ TEST(VerdictText, EachOutcome) {
   EXPECT_EQ(verdict_text(result), "passed");
 }
 
+Summary summary_of(std::uint64_t cuts, std::uint64_t passed, std::uint64_t failed) {
+  Summary summary;
+  summary.cuts = cuts;
+  summary.checked = passed + failed;
+  summary.passed = passed;
+  summary.failed = failed;
+  summary.seconds = 2;
+  return summary;
+}
+
 TEST(SummaryText, AllPassed) {
-  EXPECT_EQ(summary_text({131, 131, 131, 0, 2, {}, false, false}, 0, {}),
+  EXPECT_EQ(summary_text(summary_of(131, 131, 0), 0, {}),
             "131 states checked in 2.0 s (65.5/s): 131 passed, 0 failed\n");
 }
 
 TEST(SummaryText, FailuresThatWereNotShownAreCounted) {
-  EXPECT_EQ(summary_text({131, 131, 100, 31, 2, "entry:98", false, false}, 10, {}),
+  Summary summary = summary_of(131, 100, 31);
+  summary.first_failure = "entry:98";
+  EXPECT_EQ(summary_text(summary, 10, {}),
             "... and 21 failing states that are not shown here\n"
             "131 states checked in 2.0 s (65.5/s): 100 passed, 31 failed, first at entry:98\n");
 }
@@ -152,20 +164,23 @@ TEST(SummaryText, NoStateIsNoSuccess) {
 }
 
 TEST(SummaryText, AnInterruptedRunSaysSo) {
-  EXPECT_EQ(summary_text({131, 20, 20, 0, 2, {}, true, false}, 0, {}),
+  Summary summary = summary_of(131, 20, 0);
+  summary.interrupted = true;
+  EXPECT_EQ(summary_text(summary, 0, {}),
             "interrupted: 20 of 131 states checked, so this is no verdict on the rest\n"
             "20 states checked in 2.0 s (10.0/s): 20 passed, 0 failed\n");
-  EXPECT_THAT(summary_text({131, 0, 0, 0, 2, {}, true, false}, 0, {}),
-              Not(HasSubstr("no state was checked")));
+  summary.checked = summary.passed = 0;
+  EXPECT_THAT(summary_text(summary, 0, {}), Not(HasSubstr("no state was checked")));
 }
 
 TEST(SummaryText, StoppedAtTheLimit) {
-  EXPECT_THAT(summary_text({131, 20, 19, 1, 2, {}, false, true}, 1, {}),
-              HasSubstr("limit of failures: 20 of 131 states"));
+  Summary summary = summary_of(131, 19, 1);
+  summary.stopped_at_limit = "--max-failures";
+  EXPECT_THAT(summary_text(summary, 1, {}), HasSubstr("limit of failures: 20 of 131 states"));
 }
 
 TEST(Color, OnlyWhenAskedFor) {
-  const Summary summary{2, 2, 1, 1, 1, {}, false, false};
+  const Summary summary = summary_of(2, 1, 1);
   EXPECT_THAT(summary_text(summary, 1, {}), Not(HasSubstr("\x1b")));
   EXPECT_THAT(summary_text(summary, 1, {true}), HasSubstr("\x1b[31m1 failed\x1b[0m"));
   EXPECT_THAT(failure_text(failure(), {true}), HasSubstr("\x1b[31mFAIL\x1b[0m"));
