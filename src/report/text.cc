@@ -4,18 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <vector>
 
 namespace powercut::report {
 namespace {
 
-using findings::Outcome;
-
 constexpr std::size_t kOutputLinesShown = 12;
 constexpr std::size_t kBriefBytes = 80;
 constexpr std::size_t kMarkBytes = 40;
+constexpr std::size_t kPlaceBytes = 80;
 
 std::string colored(std::string_view text, int code, const Style& style) {
   return style.color ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
@@ -27,45 +24,36 @@ std::string green(std::string_view text, const Style& style) {
   return colored(text, 32, style);
 }
 
-std::string size_text(ByteCount bytes) {
-  struct Unit {
-    ByteCount bytes;
-    const char* name;
-  };
-  for (const Unit unit : {Unit{kGiB, "GiB"}, Unit{kMiB, "MiB"}, Unit{kKiB, "KiB"}}) {
-    if (bytes >= unit.bytes && bytes % unit.bytes == 0)
-      return fmt::format("{} {}", bytes / unit.bytes, unit.name);
-  }
-  return fmt::format("{} bytes", bytes);
-}
-
-// What a terminal would take for a command must not come out of a checker's output.
+// What a terminal would take for a command must not come out of a log or a checker's output: control
+// characters, also those of two bytes in UTF-8 (U+0080 to U+009F).
 std::string printable(std::string_view line) {
   std::string result;
-  for (const char c : line) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\t') {
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(line[i]);
+    const auto next = i + 1 < line.size() ? static_cast<unsigned char>(line[i + 1]) : 0U;
+    if (line[i] == '\t') {
       result += "    ";
+    } else if (line[i] == '\n') {
+      result += ' ';
+    } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
+      ++i;
     } else if (byte >= 0x20 && byte != 0x7f) {
-      result += c;
+      result += line[i];
     }
   }
   return result;
 }
 
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    // A line that was overwritten with carriage returns ends up as its last version.
-    std::string_view line = text.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (const auto back = line.rfind('\r'); back != std::string_view::npos)
-      line.remove_prefix(back + 1);
-    lines.push_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
+// A command may have several lines: within quotes a newline is a part of it.
+std::string command_text(std::string_view command) {
+  std::string result;
+  for (std::size_t end = 0; end != std::string_view::npos;) {
+    end = command.find('\n');
+    result += printable(command.substr(0, end));
+    if (end != std::string_view::npos) result += '\n';
+    command.remove_prefix(end == std::string_view::npos ? command.size() : end + 1);
   }
-  return lines;
+  return result;
 }
 
 // The last lines, indented: what went wrong mostly stands at the end.
@@ -81,93 +69,177 @@ std::string excerpt(const std::string& output) {
   return text;
 }
 
-std::string shortened(const std::string& text, std::size_t bytes) {
-  return text.size() <= bytes ? text : text.substr(0, bytes - 3) + "...";
+std::string behind_mark(const std::optional<std::string>& mark) {
+  return mark ? fmt::format("behind mark {}", shortened(printable(*mark), kMarkBytes))
+              : std::string();
 }
 
 std::string failure_place(const findings::StateResult& result, const Style& style) {
   const std::string mark =
-      result.mark ? fmt::format(" (behind mark {})", shortened(printable(*result.mark), kMarkBytes))
-                  : std::string();
-  return fmt::format("{} {}{}", red("FAIL", style), result.state, mark);
+      result.mark ? fmt::format(" ({})", behind_mark(result.mark)) : std::string();
+  return fmt::format("{} {}{}", red("FAIL", style), printable(result.state), mark);
 }
 
-std::string summary_end(const findings::Summary& summary, const Style& style) {
-  if (summary.interrupted) {
-    return red(fmt::format("interrupted: {} of {} checked, so this is no verdict on the rest\n",
-                           summary.checked, count_text(summary.cuts, "state")),
-               style);
+// "    entry 409: write of 4 KiB at byte 65,536 (text, /app.db, behind mark row 6)"
+std::string write_line(const findings::Write& write) {
+  std::string about;
+  for (const std::string& part :
+       {tear_text(write), printable(write.content), shortened(printable(write.place), kPlaceBytes),
+        behind_mark(write.mark)}) {
+    if (!part.empty()) about += (about.empty() ? " (" : ", ") + part;
   }
-  if (!summary.stopped_at_limit.empty()) {
-    return fmt::format("stopped at the limit of failures: {} of {} checked\n", summary.checked,
-                       count_text(summary.cuts, "state"));
+  if (!about.empty()) about += ")";
+  return fmt::format("    entry {}: {} of {}{}\n", write.entry, printable(kind_text(write)),
+                     range_text(write), about);
+}
+
+std::string writes_text(const char* heading, const std::vector<findings::Write>& writes) {
+  if (writes.empty()) return {};
+  std::string text = fmt::format("  {}\n", heading);
+  for (const auto& write : writes) text += write_line(write);
+  return text;
+}
+
+std::string circumstances_text(const findings::Cause& cause) {
+  if (cause.minimal.empty()) return {};
+  if (cause.lost.empty() && cause.torn.empty()) {
+    return fmt::format("  nothing has to be lost for it: {} fails\n", printable(cause.minimal));
   }
-  return {};
+  return writes_text("lost:", cause.lost) + writes_text("torn:", cause.torn) +
+         writes_text("and these survived:", cause.survivors);
+}
+
+std::string how_known_text(const findings::Summary& summary) {
+  std::string text;
+  if (summary.by_reads > 0)
+    text += fmt::format(", {} as others that read the same", number_text(summary.by_reads));
+  if (summary.by_cache > 0)
+    text += fmt::format(", {} known from the cache", number_text(summary.by_cache));
+  if (text.empty()) return {};
+  return fmt::format("verdicts: {} run{}\n", number_text(summary.run), text);
+}
+
+std::string coverage_text(const findings::Summary& summary) {
+  std::string text;
+  // Without choices there is one state for each cut.
+  if (summary.possible_log2 > 0 && summary.looked_at > 0) {
+    text += fmt::format(
+        "{}: {} states possible, {} looked at, {} of them with a content of their own\n",
+        count_text(summary.cuts, "cut"), possible_text(summary), number_text(summary.looked_at),
+        number_text(summary.distinct));
+  }
+  if (summary.pairs > 0) {
+    text += fmt::format("{} of writes that can be lost: {} seen in all four combinations\n",
+                        count_text(summary.pairs, "pair"), number_text(summary.pairs_covered));
+  }
+  text += how_known_text(summary);
+  if (summary.audited > 0 && summary.disagreements == 0) {
+    text += fmt::format("audit: {} not run at first: the same verdict\n",
+                        count_text(summary.audited, "state"));
+  }
+  return text;
+}
+
+std::string early_end_line(const findings::Summary& summary, const Style& style) {
+  const std::string text = early_end_text(summary);
+  if (text.empty()) return {};
+  return (summary.interrupted ? red(text, style) : text) + "\n";
+}
+
+std::string no_state_text(const findings::Summary& summary, const Style& style) {
+  if (summary.interrupted) return {};
+  return red("no state was checked: ", style) +
+         (summary.cuts == 0 ? "the selection gives no cut, so nothing is known\n"
+                            : "so nothing is known\n");
 }
 
 }  // namespace
 
-std::string duration_text(double seconds) {
-  if (seconds < 0.0995) return fmt::format("{:.0f} ms", seconds * 1000);
-  if (seconds < 100) return fmt::format("{:.1f} s", seconds);
-  const auto whole = static_cast<std::uint64_t>(std::llround(seconds));
-  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
-}
-
-std::string count_text(std::uint64_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
 std::string run_text(const findings::Exploration& run) {
-  const std::string from = run.from == 0 ? std::string()
-                           : run.from_reason.empty()
-                               ? fmt::format(", from entry {} on", run.from)
-                               : fmt::format(", from {} (entry {}) on", run.from_reason, run.from);
-  std::string text =
-      fmt::format("{}: {}, {} device; {} at {}{}\n", run.log,
-                  run.log_entries == 1 ? "1 entry" : fmt::format("{} entries", run.log_entries),
-                  size_text(run.device_size_bytes), count_text(run.cuts, "cut"), run.at, from);
-  text += fmt::format("model {}, checker {}, {}\n", run.model, run.checker,
-                      count_text(run.jobs, "job"));
-  for (const auto& note : run.notes) text += fmt::format("note: {}\n", note);
+  const std::string from =
+      run.from == 0 ? std::string()
+      : run.from_reason.empty()
+          ? fmt::format(", from entry {} on", run.from)
+          : fmt::format(", from {} (entry {}) on", printable(run.from_reason), run.from);
+  std::string text = fmt::format(
+      "{}: {} {}, {} device; {} at {}{}\n", printable(run.log), number_text(run.log_entries),
+      run.log_entries == 1 ? "entry" : "entries", size_text(run.device_size_bytes),
+      count_text(run.cuts, "cut"), printable(run.at), from);
+  text += fmt::format("{}, checker {}, {}{}\n", printable(model_text(run)), printable(run.checker),
+                      count_text(run.jobs, "job"),
+                      run.shards > 1 ? fmt::format(", shard {} of {}", run.shard, run.shards) : "");
+  for (const auto& note : run.notes) text += fmt::format("note: {}\n", printable(note));
   return text;
-}
-
-std::string verdict_text(const findings::StateResult& result) {
-  switch (result.outcome) {
-    case Outcome::kPassed:
-      return "passed";
-    case Outcome::kExitStatus:
-      return fmt::format("{} exited with status {}", result.step, result.code);
-    case Outcome::kSignal: {
-      const char* description = sigdescr_np(result.code);
-      return fmt::format("{} was killed by signal {} ({})", result.step, result.code,
-                         description != nullptr ? description : "unknown");
-    }
-    case Outcome::kTimeout:
-      return fmt::format("{} did not end in time", result.step);
-    case Outcome::kMount:
-      return fmt::format("{} failed", result.step);
-  }
-  return "failed";
 }
 
 std::string brief_failure_text(const findings::StateResult& result, const Style& style) {
   const auto lines = lines_of(result.output);
   const auto last =
       std::find_if(lines.rbegin(), lines.rend(), [](auto line) { return !line.empty(); });
-  const std::string said = last == lines.rend() ? verdict_text(result) : printable(*last);
+  const std::string said = printable(last == lines.rend() ? verdict_text(result) : *last);
   return fmt::format("{}: {}\n", failure_place(result, style), shortened(said, kBriefBytes));
 }
 
 std::string failure_text(const findings::StateResult& result, const Style& style) {
-  std::string text = fmt::format("{}: {}\n", failure_place(result, style), verdict_text(result));
+  std::string text =
+      fmt::format("{}: {}\n", failure_place(result, style), printable(verdict_text(result)));
   text += excerpt(result.output);
-  if (!result.kept_image.empty()) text += fmt::format("  image:     {}\n", result.kept_image);
-  if (!result.kept_output.empty()) text += fmt::format("  output:    {}\n", result.kept_output);
-  if (!result.reproduce.empty()) text += fmt::format("  reproduce: {}\n", result.reproduce);
+  if (!result.kept_image.empty())
+    text += fmt::format("  image:     {}\n", printable(result.kept_image));
+  if (!result.kept_output.empty())
+    text += fmt::format("  output:    {}\n", printable(result.kept_output));
+  if (!result.reproduce.empty())
+    text += fmt::format("  reproduce: {}\n", command_text(result.reproduce));
   return text;
+}
+
+std::string cause_text(const findings::Cause& cause, const Style& style) {
+  std::string text = fmt::format("{} {}, in {}; the first is {}\n",
+                                 red(fmt::format("CAUSE {}", cause.number), style),
+                                 printable(verdict_text(cause.outcome, cause.code, cause.step)),
+                                 count_text(cause.states, "state"), printable(cause.first));
+  text += excerpt(cause.message);
+  text += circumstances_text(cause);
+  if (cause.barrier) text += fmt::format("  {}\n", printable(barrier_text(cause)));
+  if (!cause.reproduce.empty())
+    text += fmt::format("  reproduce: {}\n", command_text(cause.reproduce));
+  return text;
+}
+
+std::string flushes_text(const std::vector<findings::FlushVerdict>& flushes, const Style& style) {
+  if (flushes.empty()) return {};
+  std::string needed;
+  std::vector<std::uint64_t> others;
+  for (const auto& flush : flushes) {
+    if (!flush.is_needed) {
+      others.push_back(flush.entry);
+      continue;
+    }
+    const std::string mark = flush.mark ? fmt::format(" ({})", behind_mark(flush.mark)) : "";
+    needed += fmt::format("  entry {}: {}{}: {} without it: {}\n", flush.entry,
+                          green("needed", style), mark, printable(flush.kind),
+                          printable(verdict_text(flush.outcome, flush.code, flush.step)));
+    if (!flush.reproduce.empty())
+      needed += fmt::format("    reproduce: {}\n", command_text(flush.reproduce));
+  }
+  std::sort(others.begin(), others.end());
+  std::string text =
+      fmt::format("flushes and FUA: {} looked at, {} needed\n", number_text(flushes.size()),
+                  number_text(flushes.size() - others.size()));
+  text += needed;
+  if (!others.empty())
+    text += fmt::format("  never made a difference here: entries {}\n", list_text(others));
+  return text;
+}
+
+std::string disagreement_text(const findings::Disagreement& disagreement, const Style& style) {
+  const std::string other =
+      disagreement.same_as.empty() ? "from the cache" : fmt::format("as {}", disagreement.same_as);
+  return fmt::format(
+      "{} {}: {}, and was taken for: {} ({})\n"
+      "  The checker does not always give the same verdict, or reads what is not on the device.\n",
+      red("AUDIT", style), printable(disagreement.state), printable(disagreement.found),
+      printable(disagreement.expected), printable(other));
 }
 
 std::string summary_text(const findings::Summary& summary, std::uint64_t failures_shown,
@@ -177,20 +249,20 @@ std::string summary_text(const findings::Summary& summary, std::uint64_t failure
     text += fmt::format("... and {} that are not shown here\n",
                         count_text(summary.failed - failures_shown, "failing state"));
   }
-  text += summary_end(summary, style);
-  if (summary.checked == 0) {
-    if (!summary.interrupted) {
-      text += red("no state was checked: ", style) +
-              "the selection gives no cut, so nothing is known\n";
-    }
-    return text;
-  }
-  const std::string first =
-      summary.failed > 1 ? fmt::format(", first at {}", summary.first_failure) : std::string();
-  const std::string failed = fmt::format("{} failed{}", summary.failed, first);
+  text += early_end_line(summary, style);
+  if (summary.checked == 0) return text + no_state_text(summary, style);
+  text += coverage_text(summary);
+  const std::string causes = summary.causes > 0
+                                 ? fmt::format(" for {}", count_text(summary.causes, "cause"))
+                                 : std::string();
+  const std::string first = summary.failed > 1
+                                ? fmt::format(", first at {}", printable(summary.first_failure))
+                                : std::string();
+  const std::string failed =
+      fmt::format("{} failed{}{}", number_text(summary.failed), causes, first);
   text += fmt::format("{} checked in {} ({:.1f}/s): {} passed, {}\n",
                       count_text(summary.checked, "state"), duration_text(summary.seconds),
-                      summary.states_per_second(), summary.passed,
+                      summary.states_per_second(), number_text(summary.passed),
                       summary.failed > 0    ? red(failed, style)
                       : summary.succeeded() ? green(failed, style)
                                             : failed);

@@ -4,8 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <csignal>
-
 namespace powercut::report {
 namespace {
 
@@ -27,16 +25,6 @@ StateResult failure() {
   result.output = "one\ntwo\n";
   result.reproduce = "powercut explore run.log --at entry:412 --fs ext4";
   return result;
-}
-
-TEST(Duration, InUnitsThatSuitIt) {
-  EXPECT_EQ(duration_text(0), "0 ms");
-  EXPECT_EQ(duration_text(0.012), "12 ms");
-  EXPECT_EQ(duration_text(0.1), "0.1 s");
-  EXPECT_EQ(duration_text(59.94), "59.9 s");
-  EXPECT_EQ(duration_text(200), "3 min 20 s");
-  EXPECT_EQ(duration_text(3599.7), "1 h 00 min");
-  EXPECT_EQ(duration_text(7500), "2 h 05 min");
 }
 
 TEST(RunText, SaysWhatIsExplored) {
@@ -65,6 +53,26 @@ TEST(RunText, SaysWhatIsExplored) {
   EXPECT_EQ(run_text(run),
             "run.log: 1 entry, 1000 bytes device; 1 cut at flush,mark\n"
             "model prefix, checker ext4, 1 job\n");
+}
+
+TEST(RunText, NamesHowCrashStatesAreChosen) {
+  Exploration run;
+  run.log = "a\nb\x1b[31m";
+  run.model = "exact";
+  run.strategy = "pairwise,one";
+  run.torn = "512";
+  run.discard = "stale";
+  run.seed = 7;
+  run.at = "all";
+  run.cuts = 12'345;
+  run.checker = "./check.sh\n{}";
+  run.shard = 2;
+  run.shards = 4;
+  EXPECT_EQ(
+      run_text(run),
+      "a b[31m: 0 entries, 0 bytes device; 12,345 cuts at all\n"
+      "model exact, strategy pairwise,one, torn writes in units of 512 bytes, discards stale, "
+      "seed 7, checker ./check.sh {}, 1 job, shard 2 of 4\n");
 }
 
 TEST(FailureText, NamesStateVerdictOutputAndCommand) {
@@ -121,25 +129,17 @@ TEST(FailureText, LetsNoControlCharactersThrough) {
   EXPECT_THAT(text, HasSubstr("| [2Jboo\n  | 100%\n  | unix\n"));
 }
 
-TEST(VerdictText, EachOutcome) {
+TEST(FailureText, ACommandKeepsItsLines) {
   StateResult result = failure();
-  EXPECT_EQ(verdict_text(result), "e2fsck -fn exited with status 4");
-  result.outcome = Outcome::kSignal;
-  result.code = SIGSEGV;
-  EXPECT_EQ(verdict_text(result), "e2fsck -fn was killed by signal 11 (Segmentation fault)");
-  result.outcome = Outcome::kTimeout;
-  EXPECT_EQ(verdict_text(result), "e2fsck -fn did not end in time");
-  result.outcome = Outcome::kMount;
-  result.step = "mount";
-  EXPECT_EQ(verdict_text(result), "mount failed");
-  result.outcome = Outcome::kPassed;
-  EXPECT_EQ(verdict_text(result), "passed");
+  result.reproduce = "powercut explore x --check 'a\n\tb\x1b[0m'";
+  EXPECT_THAT(failure_text(result, {}),
+              HasSubstr("reproduce: powercut explore x --check 'a\n    b[0m'\n"));
 }
 
 Summary summary_of(std::uint64_t cuts, std::uint64_t passed, std::uint64_t failed) {
   Summary summary;
   summary.cuts = cuts;
-  summary.checked = passed + failed;
+  summary.checked = summary.run = passed + failed;
   summary.passed = passed;
   summary.failed = failed;
   summary.seconds = 2;
@@ -167,7 +167,7 @@ TEST(SummaryText, AnInterruptedRunSaysSo) {
   Summary summary = summary_of(131, 20, 0);
   summary.interrupted = true;
   EXPECT_EQ(summary_text(summary, 0, {}),
-            "interrupted: 20 of 131 states checked, so this is no verdict on the rest\n"
+            "interrupted: this is no verdict on the rest\n"
             "20 states checked in 2.0 s (10.0/s): 20 passed, 0 failed\n");
   summary.checked = summary.passed = 0;
   EXPECT_THAT(summary_text(summary, 0, {}), Not(HasSubstr("no state was checked")));
@@ -176,7 +176,129 @@ TEST(SummaryText, AnInterruptedRunSaysSo) {
 TEST(SummaryText, StoppedAtTheLimit) {
   Summary summary = summary_of(131, 19, 1);
   summary.stopped_at_limit = "--max-failures";
-  EXPECT_THAT(summary_text(summary, 1, {}), HasSubstr("limit of failures: 20 of 131 states"));
+  EXPECT_THAT(summary_text(summary, 1, {}),
+              HasSubstr("stopped at the limit of failures (--max-failures)\n"));
+}
+
+TEST(SummaryText, HowMuchOfTheSpaceThatIs) {
+  Summary summary = summary_of(131, 1'203, 31);
+  summary.possible = 1;
+  summary.possible_log2 = 70.52;
+  summary.looked_at = 5'000;
+  summary.distinct = 1'300;
+  summary.run = 800;
+  summary.by_reads = 400;
+  summary.by_cache = 34;
+  summary.audited = 12;
+  summary.pairs = 5'000;
+  summary.pairs_covered = 4'950;
+  summary.causes = 2;
+  summary.first_failure = "epoch:412:lost:409";
+  summary.stopped_at_limit = "--time";
+  EXPECT_EQ(
+      summary_text(summary, 31, {}),
+      "stopped by --time: not all states were looked at\n"
+      "131 cuts: 2^70.5 states possible, 5,000 looked at, 1,300 of them with a content of "
+      "their own\n"
+      "5,000 pairs of writes that can be lost: 4,950 seen in all four combinations\n"
+      "verdicts: 800 run, 400 as others that read the same, 34 known from the cache\n"
+      "audit: 12 states not run at first: the same verdict\n"
+      "1,234 states checked in 2.0 s (617.0/s): 1,203 passed, 31 failed for 2 causes, first at "
+      "epoch:412:lost:409\n");
+}
+
+findings::Cause cause() {
+  findings::Cause cause;
+  cause.number = 2;
+  cause.outcome = Outcome::kExitStatus;
+  cause.code = 1;
+  cause.step = "./check.sh";
+  cause.message = "row 7 is missing";
+  cause.states = 10'000;
+  cause.first = "epoch:412:lost:409-411";
+  cause.minimal = "epoch:412:lost:409";
+  cause.lost = {{.entry = 409,
+                 .kind = "write",
+                 .begin = 65'536,
+                 .end = 69'632,
+                 .content = "text",
+                 .place = "/app.db",
+                 .mark = "row 6"}};
+  cause.torn = {{.entry = 410, .kind = "write", .end = 4096, .units = 8, .survived = {0, 1, 2, 5}}};
+  cause.survivors = {{.entry = 411, .kind = "zeroes", .begin = 0, .end = 1000}};
+  cause.barrier = findings::Barrier{410, 412, "mark row 7"};
+  cause.reproduce = "powercut explore run.log --at epoch:412:lost:409";
+  return cause;
+}
+
+TEST(CauseText, TellsTheWholeStory) {
+  EXPECT_EQ(
+      cause_text(cause(), {}),
+      "CAUSE 2 ./check.sh exited with status 1, in 10,000 states; the first is "
+      "epoch:412:lost:409-411\n"
+      "  | row 7 is missing\n"
+      "  lost:\n"
+      "    entry 409: write of 4 KiB at byte 65,536 (text, /app.db, behind mark row 6)\n"
+      "  torn:\n"
+      "    entry 410: write of 4 KiB at byte 0 (units 0-2, 5 of 8 survived)\n"
+      "  and these survived:\n"
+      "    entry 411: zeroes of 1000 bytes at byte 0\n"
+      "  A flush behind entry 410 and in front of entry 412 (mark row 7), or FUA on entry 410, "
+      "would have ruled this out.\n"
+      "  reproduce: powercut explore run.log --at epoch:412:lost:409\n");
+}
+
+TEST(CauseText, WithoutLossAndWithoutExplanation) {
+  findings::Cause plain = cause();
+  plain.lost.clear();
+  plain.torn.clear();
+  plain.survivors.clear();
+  plain.barrier.reset();
+  EXPECT_THAT(cause_text(plain, {}),
+              HasSubstr("  nothing has to be lost for it: epoch:412:lost:409 fails\n  reproduce"));
+  plain.minimal.clear();
+  EXPECT_THAT(cause_text(plain, {}), HasSubstr("  | row 7 is missing\n  reproduce"));
+}
+
+TEST(CauseText, LetsNoControlCharactersThrough) {
+  const std::string evil = "\x1b[2J\xc2\x9b\x7f\n";
+  findings::Cause hostile = cause();
+  hostile.step = hostile.message = hostile.first = hostile.minimal = hostile.reproduce = evil;
+  hostile.lost[0].kind = hostile.lost[0].content = hostile.lost[0].place = evil;
+  hostile.lost[0].mark = hostile.barrier->because = evil;
+  const std::string text = cause_text(hostile, {});
+  for (const char* bad : {"\x1b", "\xc2", "\x7f"}) EXPECT_THAT(text, Not(HasSubstr(bad)));
+}
+
+TEST(FlushesText, NeededOnesWithHowItFailsWithoutThem) {
+  const findings::FlushVerdict needed = {.entry = 9,
+                                         .kind = "flush",
+                                         .mark = "row 6",
+                                         .is_needed = true,
+                                         .outcome = Outcome::kExitStatus,
+                                         .code = 1,
+                                         .step = "./check.sh",
+                                         .reproduce = "powercut explore run.log --at x"};
+  const auto other = [](EntryIndex entry) {
+    return findings::FlushVerdict{.entry = entry, .kind = "flush"};
+  };
+  EXPECT_EQ(
+      flushes_text({other(4), needed, other(20), other(5), other(6)}, {}),
+      "flushes and FUA: 5 looked at, 1 needed\n"
+      "  entry 9: needed (behind mark row 6): flush without it: ./check.sh exited with status "
+      "1\n"
+      "    reproduce: powercut explore run.log --at x\n"
+      "  never made a difference here: entries 4-6, 20\n");
+  EXPECT_EQ(flushes_text({}, {}), "");
+}
+
+TEST(DisagreementText, SaysWhatItMeans) {
+  EXPECT_EQ(disagreement_text({"epoch:9", "epoch:8", "passed", "check failed"}, {}),
+            "AUDIT epoch:9: check failed, and was taken for: passed (as epoch:8)\n"
+            "  The checker does not always give the same verdict, or reads what is not on the "
+            "device.\n");
+  EXPECT_THAT(disagreement_text({"epoch:9", "", "passed", "check failed"}, {}),
+              HasSubstr("(from the cache)"));
 }
 
 TEST(Color, OnlyWhenAskedFor) {
