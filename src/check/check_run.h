@@ -21,6 +21,9 @@ class CheckRun {
 
   // For the programs from now on.
   void set_environment(std::string name, std::string value);
+  // For work that is done here and not by a program.
+  [[nodiscard]] bool is_interrupted() const { return interrupt_->is_raised(); }
+  [[nodiscard]] bool is_late() const { return std::chrono::steady_clock::now() >= deadline_; }
   // As if a program had written it.
   void add_output(std::string_view text);
 

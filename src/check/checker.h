@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "base/units.h"
+#include "check/acknowledgement_history.h"
 #include "check/interrupt.h"
 
 namespace powercut::check {
@@ -27,6 +28,12 @@ struct Offer {
   std::string directory;
   // What else the checker is told ($NAME).
   std::vector<std::pair<std::string, std::string>> environment;
+
+  // What files have been promised; null where nobody wants that compared. The verdict depends on
+  // the two places as well as on the device: see AcknowledgementHistory.
+  std::shared_ptr<const AcknowledgementHistory> acknowledgements;
+  MarkPlace marks_in_front = 0;
+  MarkPlace marks_reached = 0;
 };
 
 enum class Outcome {
@@ -34,7 +41,8 @@ enum class Outcome {
   kExitStatus,  // code: the status
   kSignal,      // code: the signal
   kTimeout,
-  kMount,  // could not be mounted, or not be unmounted; code: an errno
+  kMount,            // could not be mounted, or not be unmounted; code: an errno
+  kAcknowledgement,  // files are not as they have been acknowledged; code: how many
 };
 
 struct Verdict {

@@ -21,6 +21,7 @@
 #include <thread>
 
 #include "base/unique_fd.h"
+#include "check/acknowledged_files.h"
 #include "check/check_run.h"
 #include "check/command_checker.h"
 #include "check/ext4_checker.h"
@@ -165,6 +166,10 @@ class MountChecker final : public Checker {
 
   Result<std::optional<Verdict>> check_tree(const Offer& offer, const std::string& path,
                                             CheckRun& run) {
+    if (plan_.compares_acknowledgements) {
+      auto verdict = POWERCUT_TRY(compare_acknowledged_files(offer, path, run));
+      if (!verdict || !verdict->passed()) return verdict;
+    }
     if (plan_.command.empty()) return run.pass();
     run.set_environment("POWERCUT_MNT", path);
     const auto result = POWERCUT_TRY(

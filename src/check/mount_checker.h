@@ -10,6 +10,8 @@ namespace powercut::check {
 struct MountPlan {
   std::string file_system;  // "xfs"
   std::string options;      // as after mount -o
+  // While it is mounted files are compared with the offer's acknowledgements, ahead of the command.
+  bool compares_acknowledgements = false;
   // Run by /bin/sh while it is mounted, with $POWERCUT_MNT; may be empty. "{}" is the device's
   // file.
   std::string command;

@@ -223,6 +223,22 @@ TEST_F(ExploreTest, TheCheckerIsToldWhatHadBeenAcknowledged) {
 }
 
 // The canary: what must be found is found, at the state where it is, and nowhere else.
+TEST_F(ExploreTest, TheCheckerIsGivenTheAcknowledgementsInFrontOfTheCut) {
+  LogBuilder log(512, test::test_extension(kDeviceBytes));
+  log.mark("other").mark(R"({"removed":"a"})").write(0, "x").mark(R"({"removed":"b"})");
+  Request request;
+  request.at = {"all"};
+  request.wants_acknowledgements = true;
+  const Plan plan = plan_for(log, request);
+  std::atomic<std::uint64_t> files = 0;
+  ASSERT_TRUE(run(plan, [&](const check::Offer& offer) {
+    EXPECT_EQ(std::to_string(offer.marks_in_front), variable(offer, "POWERCUT_ENTRY"));
+    files += offer.acknowledgements->allowed(offer.marks_in_front, offer.marks_reached).size();
+    return passed();
+  }));
+  EXPECT_EQ(files, 1U + 1U + 2U);
+}
+
 TEST_F(ExploreTest, FailuresAreFoundWhereTheyAre) {
   for (const unsigned jobs : {1U, 3U}) {
     options_.jobs = jobs;
@@ -395,6 +411,21 @@ TEST_F(ExploreTest, PlanSaysWhatIsWrong) {
   const auto no_base = make_plan({.log = path, .at = {"flush"}});
   ASSERT_FALSE(no_base);
   EXPECT_THAT(no_base.error().message, HasSubstr("--base"));
+}
+
+TEST_F(ExploreTest, PlanSaysWhatIsWrongWithAcknowledgements) {
+  LogBuilder log(512, test::test_extension(kDeviceBytes));
+  log.mark("mkfs").write(0, "x");
+  Request request;
+  request.at = {"all"};
+  request.log = directory_ / "test.log";
+  request.wants_acknowledgements = true;
+  log.write_to(request.log);
+  EXPECT_THAT(make_plan(request).error().message, HasSubstr("no acknowledgement mark"));
+  log.mark(R"({"removed":"/etc/passwd"})");
+  log.write_to(request.log);
+  EXPECT_THAT(make_plan(request).error().message,
+              testing::AllOf(HasSubstr("entry 2"), HasSubstr("/etc/passwd")));
 }
 
 TEST_F(ExploreTest, ATornTailIsNotedAndTheRestExplored) {

@@ -67,6 +67,26 @@ Status accept_ending(const log::Ending& ending, std::vector<std::string>& notes)
   return {};
 }
 
+Result<std::shared_ptr<const check::AcknowledgementHistory>> acknowledgements_of(
+    const Request& request, const state::LogSummary& summary) {
+  if (!request.wants_acknowledgements)
+    return std::shared_ptr<const check::AcknowledgementHistory>();
+  auto history = std::make_shared<check::AcknowledgementHistory>();
+  for (const auto& mark : summary.marks) {
+    const Status added = history->add(mark.entry, mark.name);
+    if (!added) {
+      return with_context(added.error(), fmt::format("'{}', entry {}", request.log, mark.entry));
+    }
+  }
+  if (history->empty()) {
+    return usage_error(fmt::format(
+        "'{}' has no acknowledgement mark, so there is nothing to compare files with: put some "
+        "with powercut mark --file, or leave out --acks",
+        request.log));
+  }
+  return history;
+}
+
 std::string joined(const std::vector<std::string>& texts) {
   std::string result;
   for (const auto& text : texts) result += (result.empty() ? "" : ",") + text;
@@ -117,7 +137,12 @@ Result<Plan> make_plan(const Request& request) {
   facts.from = begin.cut;
   facts.from_reason = begin.reason;
   facts.cuts = POWERCUT_TRY(count_cuts(*log, filter));
-  return Plan{std::move(log), reader.sector_size(), std::move(base), filter, std::move(facts)};
+  return Plan{std::move(log),
+              reader.sector_size(),
+              std::move(base),
+              filter,
+              POWERCUT_TRY(acknowledgements_of(request, summary)),
+              std::move(facts)};
 }
 
 }  // namespace powercut::explore

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "block/device.h"
+#include "check/acknowledgement_history.h"
 #include "findings/finding.h"
 #include "state/cuts.h"
 
@@ -23,6 +24,7 @@ struct Request {
   bool wants_file_system = false;
   std::string base;  // path of the initial content, or empty
   std::optional<ByteCount> size_bytes;
+  bool wants_acknowledgements = false;  // a log without any is an error then
 };
 
 // The mark that `record` puts when the file system has been made.
@@ -34,6 +36,8 @@ struct Plan {
   std::uint32_t sector_size = 0;
   std::shared_ptr<BlockDevice> base;  // the initial content; null: zeroes
   state::CutFilter filter;
+  // Places of marks are their entries. Null if they are not wanted.
+  std::shared_ptr<const check::AcknowledgementHistory> acknowledgements;
   findings::Exploration facts;  // all but checker and jobs
 };
 

@@ -28,6 +28,8 @@ findings::Outcome outcome_of(const check::Verdict& verdict) {
       return findings::Outcome::kTimeout;
     case check::Outcome::kMount:
       return findings::Outcome::kMount;
+    case check::Outcome::kAcknowledgement:
+      return findings::Outcome::kAcknowledgement;
   }
   return findings::Outcome::kExitStatus;
 }
@@ -101,6 +103,8 @@ check::Offer Worker::make_offer(const state::StateId& id, std::string disk_path)
                        {"POWERCUT_ENTRY", std::to_string(id.cut)},
                        {"POWERCUT_MARK", last_mark_.value_or("")},
                        {"POWERCUT_MARKS", marks_.path()}};
+  offer.acknowledgements = plan_.acknowledgements;
+  offer.marks_in_front = offer.marks_reached = id.cut;
   return offer;
 }
 

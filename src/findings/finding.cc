@@ -247,8 +247,9 @@ static void to_json(Json& json, const Outcome& outcome) {
   json = to_string(outcome);
 }
 static void from_json(const Json& json, Outcome& outcome) {
-  constexpr std::array kOutcomes = {Outcome::kPassed, Outcome::kExitStatus, Outcome::kSignal,
-                                    Outcome::kTimeout, Outcome::kMount};
+  constexpr std::array kOutcomes = {Outcome::kPassed, Outcome::kExitStatus,
+                                    Outcome::kSignal, Outcome::kTimeout,
+                                    Outcome::kMount,  Outcome::kAcknowledgement};
   decode_name(json, kOutcomes, "outcome", outcome);
 }
 static void to_json(Json& json, const Source& source) {
@@ -287,6 +288,8 @@ const char* to_string(Outcome outcome) {
       return "timeout";
     case Outcome::kMount:
       return "mount";
+    case Outcome::kAcknowledgement:
+      return "acknowledgement";
   }
   return "unknown";
 }

@@ -16,10 +16,11 @@ namespace powercut::findings {
 // How a checker judged a state. Everything but kPassed is a failure.
 enum class Outcome {
   kPassed,
-  kExitStatus,  // ended with a status other than 0
-  kSignal,      // was killed by a signal
-  kTimeout,     // did not end in time
-  kMount,       // the file system could not be mounted, or not be unmounted
+  kExitStatus,       // ended with a status other than 0
+  kSignal,           // was killed by a signal
+  kTimeout,          // did not end in time
+  kMount,            // the file system could not be mounted, or not be unmounted
+  kAcknowledgement,  // files are not as they had been acknowledged
 };
 
 [[nodiscard]] const char* to_string(Outcome outcome);
@@ -41,7 +42,7 @@ struct StateResult {
   Source source = Source::kRun;
   std::string same_as;  // of kReads: the state that was run
   Outcome outcome = Outcome::kPassed;
-  int code = 0;        // exit status, signal number or errno, as the outcome has it
+  int code = 0;  // exit status, signal number, errno or number of files, as the outcome has it
   double seconds = 0;  // that the checker took; 0 where it was not run
 
   // Of a failure only.

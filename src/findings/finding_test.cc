@@ -137,7 +137,7 @@ TEST(Findings, RoundTripWithNothingOptional) {
 
 TEST(Findings, EachOutcomeRoundTrips) {
   for (const Outcome outcome : {Outcome::kPassed, Outcome::kExitStatus, Outcome::kSignal,
-                                Outcome::kTimeout, Outcome::kMount}) {
+                                Outcome::kTimeout, Outcome::kMount, Outcome::kAcknowledgement}) {
     StateResult result;
     result.outcome = outcome;
     expect_round_trip(result);

@@ -94,6 +94,9 @@ std::string verdict_text(Outcome outcome, int code, std::string_view step) {
       return fmt::format("{} did not end in time", step);
     case Outcome::kMount:
       return fmt::format("{} failed", step);
+    case Outcome::kAcknowledgement:
+      return fmt::format("{} not as acknowledged",
+                         count_text(static_cast<std::uint64_t>(code), "file"));
   }
   return "failed";
 }

@@ -74,6 +74,9 @@ TEST(VerdictText, EachOutcome) {
   result.outcome = Outcome::kMount;
   result.step = "mount";
   EXPECT_EQ(verdict_text(result), "mount failed");
+  result.outcome = Outcome::kAcknowledgement;
+  result.code = 2;
+  EXPECT_EQ(verdict_text(result), "2 files not as acknowledged");
   result.outcome = Outcome::kPassed;
   EXPECT_EQ(verdict_text(result), "passed");
 }

@@ -2,13 +2,11 @@
 #include "apps/cli/acknowledgement.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
-#include <openssl/evp.h>
 
 #include <filesystem>
-#include <memory>
-#include <vector>
 
+#include "check/acknowledgement.h"
+#include "check/file_content.h"
 #include "io/posix_file.h"
 
 namespace powercut::apps {
@@ -16,67 +14,61 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct ContextDeleter {
-  void operator()(EVP_MD_CTX* context) const { ::EVP_MD_CTX_free(context); }
-};
+using check::Acknowledgement;
 
-Unexpected hash_failed() {
-  return environment_error("libcrypto cannot make a SHA-256 hash");
-}
-
-struct Content {
-  ByteCount size_bytes = 0;
-  std::string sha256;
-};
-
-// One pass, so that size and hash belong to the same reading.
-Result<Content> read_content(const File& file) {
-  const std::unique_ptr<EVP_MD_CTX, ContextDeleter> context(::EVP_MD_CTX_new());
-  if (context == nullptr || ::EVP_DigestInit_ex(context.get(), ::EVP_sha256(), nullptr) != 1) {
-    return hash_failed();
-  }
-  Content content;
-  std::vector<std::byte> buffer(kMiB);
-  while (true) {
-    const std::size_t n = POWERCUT_TRY(file.read_at(content.size_bytes, buffer));
-    if (::EVP_DigestUpdate(context.get(), buffer.data(), n) != 1) return hash_failed();
-    content.size_bytes += n;
-    if (n < buffer.size()) break;
-  }
-  std::vector<unsigned char> digest(EVP_MAX_MD_SIZE);
-  unsigned length = 0;
-  if (::EVP_DigestFinal_ex(context.get(), digest.data(), &length) != 1) return hash_failed();
-  for (unsigned i = 0; i < length; ++i) content.sha256 += fmt::format("{:02x}", digest[i]);
-  return content;
-}
-
-// With symbolic links resolved on both sides, so that it is told by place, not by spelling.
+// By place, not by spelling; also where the end of the path is gone.
 std::string path_within(const std::string& path, const std::string& mount_point) {
   if (mount_point.empty()) return path;
   std::error_code error;
   const fs::path root = fs::canonical(mount_point, error);
   if (error) return path;
-  const fs::path real = fs::canonical(path, error);
+  const fs::path real = fs::weakly_canonical(fs::absolute(path, error), error);
   if (error) return path;
   const fs::path relative = real.lexically_relative(root);
   return relative.empty() || *relative.begin() == ".." ? path : relative.string();
 }
 
+// A link that leads nowhere is something, too.
+Result<bool> is_there(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::symlink_status(path, error);
+  if (status.type() == fs::file_type::none) {
+    return os_error(fmt::format("cannot look at '{}'", path), error.value());
+  }
+  return fs::exists(status);
+}
+
 }  // namespace
 
-Result<std::string> acknowledgement_mark(const std::string& path, const std::string& mount_point) {
+Result<std::string> content_mark(const std::string& path, const std::string& mount_point) {
   const auto file = POWERCUT_TRY(PosixFile::open(path, {}));
-  const Content content = POWERCUT_TRY(read_content(*file));
-  const nlohmann::ordered_json mark = {{"file", path_within(path, mount_point)},
-                                       {"size", content.size_bytes},
-                                       {"sha256", content.sha256}};
-  try {
-    return mark.dump();
-  } catch (const nlohmann::json::exception&) {
-    return usage_error(fmt::format(
-        "'{}': the file's name is not UTF-8, as the JSON of an acknowledgement mark has to be",
-        path));
+  const auto reading = check::read_file(file->fd(), [] { return false; });
+  if (!reading) return with_context(reading.error(), fmt::format("'{}'", path));
+  Acknowledgement mark;
+  mark.kind = Acknowledgement::Kind::kContent;
+  mark.file = path_within(path, mount_point);
+  mark.content = (*reading)->content;
+  return check::mark_text(mark);
+}
+
+Result<std::string> removal_mark(const std::string& path, const std::string& mount_point) {
+  if (POWERCUT_TRY(is_there(path))) {
+    return usage_error(fmt::format("'{}' is there, so it has not been removed", path));
   }
+  Acknowledgement mark;
+  mark.kind = Acknowledgement::Kind::kRemoved;
+  mark.file = path_within(path, mount_point);
+  return check::mark_text(mark);
+}
+
+Result<std::string> change_mark(const std::string& path, const std::string& mount_point,
+                                bool is_in_place) {
+  Acknowledgement mark;
+  mark.kind = Acknowledgement::Kind::kChanging;
+  mark.file = path_within(path, mount_point);
+  mark.exists = POWERCUT_TRY(is_there(path));
+  mark.is_in_place = is_in_place;
+  return check::mark_text(mark);
 }
 
 }  // namespace powercut::apps

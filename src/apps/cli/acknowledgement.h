@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Acknowledgement marks: "this file, with this content, has been promised to survive". The text of
-// such a mark is described in docs/marks.md, which is changed together with this.
+// What `powercut mark` says about a file: the texts of check/acknowledgement.h, for a file as it is
+// now. Its path is told relative to `mount_point`, if that is not empty and the file is below it
+// (symbolic links are resolved for that); else it is as given.
 #pragma once
 
 #include <string>
@@ -9,10 +10,14 @@
 
 namespace powercut::apps {
 
-// The mark's text for the file at `path`, as it reads now: compact JSON with path, size and
-// SHA-256. The path is relative to `mount_point`, if that is not empty and the file is inside it;
-// else it is as given.
-[[nodiscard]] Result<std::string> acknowledgement_mark(const std::string& path,
-                                                       const std::string& mount_point);
+// The file is durable as it reads now.
+[[nodiscard]] Result<std::string> content_mark(const std::string& path,
+                                               const std::string& mount_point);
+// It is durably gone. kUsage if it is there.
+[[nodiscard]] Result<std::string> removal_mark(const std::string& path,
+                                               const std::string& mount_point);
+// It is about to change.
+[[nodiscard]] Result<std::string> change_mark(const std::string& path,
+                                              const std::string& mount_point, bool is_in_place);
 
 }  // namespace powercut::apps

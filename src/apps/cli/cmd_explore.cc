@@ -19,6 +19,12 @@ Result<int> run_explore(const Arguments& arguments) {
   exploration.request.log = arguments.text("LOG");
   exploration.request.size_bytes = arguments.optional_integer("size");
   exploration.mount = arguments.optional_text("mount").value_or("");
+  if (exploration.compares_acknowledgements && exploration.mount.empty()) {
+    exploration.mount = exploration.file_system;
+    if (exploration.mount.empty()) {
+      return usage_error("--acks compares files of a file system: give --mount FS or --fs FS");
+    }
+  }
   if (exploration.mount.empty() && !exploration.mount_options.empty()) {
     return usage_error("--mount-options goes with --mount");
   }
@@ -94,6 +100,8 @@ const flags::Command& explore_command() {
            {"Is a database on it?",
             "powercut explore run.log --mount ext4 --check \\\n"
             "    'test \"$(sqlite3 $POWERCUT_MNT/app.db \"PRAGMA integrity_check\")\" = ok'"},
+           {"Are the files there that the recorded program acknowledged?",
+            "powercut explore run.log --fs ext4 --acks"},
            {"Which states can a cut behind a flush have left, and what is different in them?",
             "powercut explore run.log --list --sha256 --at flush"},
            {"Once more for the state that failed, and keep it:",

@@ -60,11 +60,15 @@ bool has_ready_checker(const std::string& file_system) {
 // The file system that is made is the one that is checked, and mounted for the command.
 Status choose_checker(Exploration& exploration) {
   if (exploration.file_system.empty()) {
+    if (exploration.compares_acknowledgements) {
+      return usage_error("--acks compares files of a file system: give --fs FS");
+    }
     if (exploration.has_command) return {};
     return usage_error("nothing to check with: give --fs, --check, or both");
   }
   const bool is_ready = has_ready_checker(exploration.file_system);
-  if (exploration.has_command || !is_ready) exploration.mount = exploration.file_system;
+  const bool looks_inside = exploration.has_command || exploration.compares_acknowledgements;
+  if (looks_inside || !is_ready) exploration.mount = exploration.file_system;
   if (!is_ready) exploration.file_system.clear();
   return {};
 }
@@ -151,6 +155,8 @@ const flags::Command& test_command() {
       .sections = {checker_section()},
       .examples = {{"A whole file system, whenever the power goes:",
                     "powercut test --size 1G --fs ext4 -- sh -c 'cp -r src \"$POWERCUT_MNT\"'"},
+                   {"And the files that it acknowledged (powercut mark --file) are there:",
+                    "powercut test --size 1G --fs ext4 --acks -- ./workload"},
                    {"And what the application promised is there:",
                     "powercut test --size 1G --fs ext4 --check './check \"$POWERCUT_MNT\"' \\\n"
                     "    --json findings.jsonl -- ./workload"}},

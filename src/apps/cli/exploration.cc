@@ -112,6 +112,7 @@ std::vector<std::string> reproducing_command(const Exploration& exploration) {
   add("--fs", exploration.file_system);
   add("--mount", exploration.mount);
   add("--mount-options", exploration.mount_options);
+  if (exploration.compares_acknowledgements) words.emplace_back("--acks");
   add("--check", exploration.command);
   if (exploration.options.limits.timeout != check::Limits{}.timeout) {
     add("--timeout", std::to_string(exploration.options.limits.timeout / std::chrono::seconds(1)));
@@ -132,9 +133,13 @@ std::unique_ptr<check::Checker> make_mounted(const Exploration& exploration) {
   plan.file_system = exploration.mount;
   plan.options = exploration.mount_options;
   plan.command = exploration.command;
-  plan.description = plan.command.empty()
-                         ? fmt::format("mount {}", plan.file_system)
-                         : fmt::format("'{}' on mounted {}", plan.command, plan.file_system);
+  plan.compares_acknowledgements = exploration.compares_acknowledgements;
+  std::string tasks = plan.compares_acknowledgements ? "acknowledged files" : "";
+  if (!plan.command.empty()) {
+    tasks += fmt::format("{}'{}'", tasks.empty() ? "" : " and ", plan.command);
+  }
+  plan.description = tasks.empty() ? fmt::format("mount {}", plan.file_system)
+                                   : fmt::format("{} on mounted {}", tasks, plan.file_system);
   return check::make_mount_checker(std::move(plan));
 }
 
@@ -179,6 +184,7 @@ Result<Exploration> exploration_from(const Arguments& arguments) {
   exploration.json = arguments.optional_text("json").value_or("");
   exploration.file_system = arguments.optional_text("fs").value_or("");
   exploration.mount_options = arguments.optional_text("mount-options").value_or("");
+  exploration.compares_acknowledgements = arguments.is_set("acks");
   if (exploration.has_command) POWERCUT_TRY_STATUS(check::check_shell_command(exploration.command));
   return exploration;
 }
@@ -186,6 +192,7 @@ Result<Exploration> exploration_from(const Arguments& arguments) {
 Result<PreparedExploration> PreparedExploration::make(Exploration exploration) {
   exploration.request.wants_file_system =
       !exploration.file_system.empty() || !exploration.mount.empty();
+  exploration.request.wants_acknowledgements = exploration.compares_acknowledgements;
   exploration.options.reproduce = reproducing_command(exploration);
   auto checker = POWERCUT_TRY(make_checker(exploration));
   POWERCUT_TRY_STATUS(make_keep_directory(exploration.options.keep_directory));
@@ -260,6 +267,13 @@ std::vector<flags::Flag> exploration_flags() {
        .help = "Run by /bin/sh for each state; {} is the path of the device, a file that it may "
                "write. Any status but 0, "
                "death by a signal and running out of time are failures.",
+       .group = checkers},
+      {.name = "acks",
+       .help = "Mount each state, and compare its files with what the log's acknowledgement marks "
+               "(powercut mark --file) promise: files that are missing, that have another content, "
+               "or that are back although they had been removed are failures. Ahead of the "
+               "command of --check. Needs root.",
+       .kind = Kind::kBool,
        .group = checkers},
       {.name = "timeout",
        .value_name = "SECONDS",

@@ -24,6 +24,7 @@ struct Exploration {
   std::string mount_options;
   bool has_command = false;
   std::string command;  // of --check; with `mount` it is run on the mounted state
+  bool compares_acknowledgements = false;  // on the mounted state
   explore::ExploreOptions options;
   std::string json;
 };
