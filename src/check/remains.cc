@@ -27,7 +27,6 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-constexpr const char* kPrefix = "powercut-explore-";
 constexpr const char* kNewPrefix = "powercut-new-";
 constexpr milliseconds kPatience{3000};
 
@@ -130,7 +129,8 @@ Result<OwnedDirectory> make_owned_directory(const std::string& parent) {
     return os_error(fmt::format("cannot make a directory in '{}'", parent));
   }
   UniqueFd lock(::open((path + "/lock").c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  const std::string name = fmt::format("{}/{}{}", parent, kPrefix, path.substr(path.size() - 6));
+  const std::string name =
+      fmt::format("{}/{}{}", parent, kOwnedDirectoryPrefix, path.substr(path.size() - 6));
   if (!lock.valid() || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 ||
       ::rename(path.c_str(), name.c_str()) != 0) {
     const int error = errno;
@@ -145,7 +145,8 @@ void clean_up_behind_the_dead(const std::string& parent) {
   std::vector<std::string> candidates;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(parent, error)) {
-    if (entry.path().filename().string().starts_with(kPrefix)) candidates.push_back(entry.path());
+    if (entry.path().filename().string().starts_with(kOwnedDirectoryPrefix))
+      candidates.push_back(entry.path());
   }
   for (const auto& candidate : candidates) {
     if (const UniqueFd lock = take_lock(candidate); lock.valid()) clean_up(candidate);

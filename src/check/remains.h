@@ -18,6 +18,7 @@ struct OwnedDirectory {
   std::string path;
   UniqueFd lock;
 };
+inline constexpr const char* kOwnedDirectoryPrefix = "powercut-explore-";
 // Makes PARENT/powercut-explore-XXXXXX.
 [[nodiscard]] Result<OwnedDirectory> make_owned_directory(const std::string& parent);
 // Looks in `parent` for directories of this user's whose owner was killed, and takes away its checkers'

@@ -69,6 +69,9 @@ void describe_write(Archive& archive, Record& write) {
   archive.optional("content", write.content);
   archive.optional("place", write.place);
   archive.optional("mark", write.mark);
+  archive.optional("submitted", write.submitted);
+  archive.optional("completed", write.completed);
+  archive.optional("wall_time_ns", write.wall_time_ns);
 }
 
 template <typename Archive, typename Record>
@@ -134,6 +137,7 @@ void describe_cause(Archive& archive, Record& cause) {
   archive.optional("barrier", cause.barrier);
   archive.required("checks", cause.checks);
   archive.optional("reproduce", cause.reproduce);
+  archive.optional("notes", cause.notes);
 }
 
 template <typename Archive, typename Record>

@@ -68,6 +68,10 @@ struct Write {
   std::string content;                  // "zeroes", "text", "data", or what it is known to be
   std::string place;                // what of the file system stands there: "journal", "/app.db"
   std::optional<std::string> mark;  // the last in front of it
+  // Where the log has them, else 0.
+  Tick submitted = 0;
+  Tick completed = 0;
+  std::uint64_t wall_time_ns = 0;  // since 1970, at the completion
 
   friend bool operator==(const Write&, const Write&) = default;
 };
@@ -88,7 +92,7 @@ struct Cause {
   Outcome outcome = Outcome::kExitStatus;
   int code = 0;
   std::string step;
-  std::string message;           // what is common to the outputs of its failures: a line or two
+  std::string message;           // the line of the checker's output that tells most
   std::uint64_t states = 0;      // that fail like this
   std::string first;             // the one with the earliest cut
   std::string minimal;           // the smallest set of lost writes that still fails; "": not made
@@ -98,6 +102,8 @@ struct Cause {
   std::optional<Barrier> barrier;
   std::uint64_t checks = 0;  // that were made to find this out
   std::string reproduce;
+  // What the reader has to know: it did not fail again, the search was given up, a tool is missing.
+  std::vector<std::string> notes;
 
   friend bool operator==(const Cause&, const Cause&) = default;
 };

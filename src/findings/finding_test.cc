@@ -68,13 +68,17 @@ Cause full_cause() {
                  .end = 1024,
                  .content = "text",
                  .place = "/app.db",
-                 .mark = "row 6"}};
+                 .mark = "row 6",
+                 .submitted = 811,
+                 .completed = 815,
+                 .wall_time_ns = 1'795'000'000'000'000}};
   cause.torn = {
       {.entry = 410, .kind = "write", .is_fua = true, .end = 4096, .units = 8, .survived = {0, 3}}};
   cause.survivors = {{.entry = 411, .kind = "zeroes"}};
   cause.barrier = Barrier{410, 412, "mark row 7"};
   cause.checks = 40;
   cause.reproduce = "powercut explore run.log --at epoch:412:lost:409";
+  cause.notes = {"given up after 40 checks"};
   return cause;
 }
 
