@@ -7,7 +7,7 @@ import re
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-FOLDERS = "src|tests|docs|tools|cmake|sim|fuzz|bench|demo"
+FOLDERS = "src|tests|docs|tools|cmake|sim|fuzz|bench|demo|examples"
 
 
 def targets(page, text):
