@@ -50,6 +50,7 @@ Result<std::unique_ptr<DiskFolder>> DiskFolder::make() {
     POWERCUT_TRY_STATUS(make_directory(disks));
     serve::FuseMountOptions options;
     options.is_below_file_system = ::geteuid() == 0;
+    options.is_cached = true;
     return serve::FuseFolder::mount(disks, options);
   }();
   if (!folder) {

@@ -6,12 +6,29 @@
 namespace powercut::check {
 namespace {
 
+// What the program says of itself; empty if it does not run.
+std::string version_of(const std::string& program) {
+  SubprocessOptions options;
+  options.argv = {program, "-V"};
+  options.output = SubprocessOptions::Output::kNull;
+  options.error_output = SubprocessOptions::Output::kCapture;
+  const auto result = run_subprocess(options, std::chrono::seconds(30));
+  return result && result->succeeded() ? result->error_output : "";
+}
+
 class Ext4Checker final : public Checker {
  public:
   std::string description() const override { return "ext4"; }
 
   Status prepare() override {
     e2fsck_ = POWERCUT_TRY(find_program("e2fsck", "e2fsprogs"));
+    // The same program (Debian: e2fsck-static) starts in half the time, which is most of what it takes on
+    // a small device.
+    if (const auto without_libraries = find_program("e2fsck.static")) {
+      const std::string version = version_of(e2fsck_);
+      if (!version.empty() && version_of(*without_libraries) == version)
+        e2fsck_ = *without_libraries;
+    }
     return {};
   }
 

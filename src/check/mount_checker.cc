@@ -140,7 +140,8 @@ class MountChecker final : public Checker {
   Result<std::optional<Verdict>> check_mounted(const Offer& offer, CheckRun& run) {
     const std::uint32_t block_size =
         std::clamp(offer.sector_size, kLeastBlockSize, kGreatestBlockSize);
-    serve::LoopDevice loop = POWERCUT_TRY(serve::LoopDevice::attach(offer.disk_path, block_size));
+    serve::LoopDevice loop = POWERCUT_TRY(
+        serve::LoopDevice::attach(offer.disk_path, block_size, serve::LoopIo::kCached));
     auto verdict = check_device(offer, loop.path(), run);
     if (is_btrfs_) make_btrfs_forget(loop.path());
     POWERCUT_TRY_STATUS(loop.detach());

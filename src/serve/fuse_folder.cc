@@ -15,7 +15,7 @@ FuseFolder::~FuseFolder() {
 Result<std::unique_ptr<FuseFolder>> FuseFolder::mount(const std::string& path,
                                                       FuseMountOptions options) {
   POWERCUT_TRY_STATUS(check_mount_point(path, MountPoint::kDirectory));
-  auto nodes = std::make_shared<FuseNodes>();
+  auto nodes = std::make_shared<FuseNodes>(options.is_cached);
   auto session = POWERCUT_TRY(FuseSession::mount(path, nodes, std::move(options)));
   return std::unique_ptr<FuseFolder>(new FuseFolder(path, std::move(nodes), std::move(session)));
 }
@@ -27,8 +27,9 @@ Result<std::string> FuseFolder::publish(const std::string& name,
 }
 
 bool FuseFolder::withdraw(const std::string& name) {
-  if (!nodes_->withdraw(name)) return false;
-  session_->forget_name(name);
+  const auto inode = nodes_->withdraw(name);
+  if (!inode) return false;
+  session_->forget(name, *inode);
   return true;
 }
 

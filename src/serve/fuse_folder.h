@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Block devices as files, by FUSE. Works with root and without (by fusermount3).
 //
-// A published file is the device and nothing besides: the kernel caches none of it, fsync is a
-// flush, a write through O_SYNC or O_DSYNC is FUA, fallocate(PUNCH_HOLE) writes zeroes that may
+// A published file is the device and nothing besides: the kernel caches none of it unless it is
+// told to, fsync is a flush, a write through O_SYNC or O_DSYNC is FUA, fallocate(PUNCH_HOLE) writes zeroes that may
 // unmap, fallocate(ZERO_RANGE) zeroes that may not; its size is fixed. Requests may have any
 // alignment. Only the user who mounted it has access. A shared writable mapping is refused (ENODEV)
 // as the kernel does not allow it together with direct I/O; a private one works.
@@ -26,6 +26,11 @@ struct FuseMountOptions {
   // A file system of this machine will be mounted, through a loop device, on a published file: the
   // threads must not wait for memory that only they can free (PR_SET_IO_FLUSHER).
   bool is_below_file_system = false;
+  // Of a FuseFolder: the kernel treats the files as it does disks. It keeps what it has read of a
+  // file as long as that is published, and reads ahead a little; each page is still asked for
+  // before anybody can have it. It holds writes back until fsync or close, so that a write behind the end
+  // fails only then. There are no holes to be seen. Shared writable mappings work.
+  bool is_cached = false;
   // Told when an unmount had to be forced; may be called from unmount() and the destructor.
   Notice notice;
 };

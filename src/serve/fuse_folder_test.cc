@@ -120,11 +120,12 @@ class FuseTest : public testing::Test {
     }
   }
 
-  std::unique_ptr<FuseFolder> mount_folder() {
+  std::unique_ptr<FuseFolder> mount_folder(bool is_cached = false) {
     const std::string path = directory_ / "folder";
     std::filesystem::create_directory(path);
     auto folder = FuseFolder::mount(
-        path, {.notice = [this](const std::string& text) { notices_.push_back(text); }});
+        path, {.is_cached = is_cached,
+               .notice = [this](const std::string& text) { notices_.push_back(text); }});
     if (!folder) throw std::runtime_error(folder.error().message);
     return std::move(*folder);
   }
@@ -487,6 +488,78 @@ TEST(FuseNodes, InodesAreNeverUsedAgain) {
   ASSERT_TRUE(nodes.publish("a", device));
   EXPECT_NE(nodes.look_up(kRootInode, "a")->inode, first);
   EXPECT_EQ(nodes.find(first), nullptr);
+}
+
+// Whatever a client reads of a cached file, the device has been asked for first.
+TEST_F(FuseTest, EachPageOfACachedFileIsReadBeforeAnybodyHasIt) {
+  constexpr ByteCount kPage = 4096;
+  Witness witness;
+  const auto content = random_bytes(5, kSize);
+  ASSERT_TRUE(witness.memory().write(0, content, Fua::kNo));
+  const auto folder = mount_folder(true);
+  Prng prng(6);
+  for (int round = 0; round < 20; ++round) {
+    const auto path = folder->publish("state", witness.device());
+    ASSERT_TRUE(path);
+    std::vector<bool> was_read(kSize / kPage + 1);
+    for (int step = 0; step < 8; ++step) {
+      const UniqueFd fd = open_file(*path, O_RDONLY);
+      const auto offset = prng.below(kSize);
+      const auto length = std::min(1 + prng.below(20'000), kSize - offset);
+      const auto expected = ConstBytes(content).subspan(offset, length);
+      const auto bytes = read_bytes(fd.get(), static_cast<off_t>(offset), length);
+      ASSERT_TRUE(std::equal(bytes.begin(), bytes.end(), expected.begin(), expected.end()));
+      for (const auto& seen : witness.take()) {
+        ASSERT_EQ(seen.kind, Request::Kind::kRead);
+        for (auto page = seen.range.begin / kPage; page * kPage < seen.range.end; ++page) {
+          EXPECT_FALSE(was_read[page]) << "page " << page << " is read twice";
+          was_read[page] = true;
+        }
+      }
+      for (auto page = offset / kPage; page * kPage < offset + length; ++page)
+        EXPECT_TRUE(was_read[page]) << "page " << page;
+    }
+    ASSERT_TRUE(folder->withdraw("state"));
+  }
+}
+
+TEST_F(FuseTest, ACachedFileIsForgottenWhenItIsWithdrawn) {
+  const auto folder = mount_folder(true);
+  for (const char letter : {'a', 'b', 'c'}) {
+    const auto device = std::make_shared<MemoryDevice>(kSize);
+    const std::vector<std::byte> content(8192, static_cast<std::byte>(letter));
+    ASSERT_TRUE(device->write(0, content, Fua::kNo));
+    const auto path = folder->publish("state", device);
+    ASSERT_TRUE(path);
+    const UniqueFd fd = open_file(*path);
+    EXPECT_EQ(read_bytes(fd.get(), 0, 8192), content);
+    const std::vector<std::byte> written(100, std::byte{'w'});
+    ASSERT_EQ(::pwrite(fd.get(), written.data(), 100, 50), 100);
+    ASSERT_TRUE(folder->withdraw("state"));
+    EXPECT_THAT(read_bytes(fd.get(), 0, 8192), testing::IsEmpty());
+    EXPECT_FALSE(open_file(*path).valid());
+  }
+}
+
+TEST_F(FuseTest, WritesToACachedFileAreSeenAtOnceAndAreInTheDeviceAfterAnFsync) {
+  Witness witness;
+  const auto folder = mount_folder(true);
+  const auto path = folder->publish("state", witness.device());
+  ASSERT_TRUE(path);
+  const UniqueFd fd = open_file(*path);
+  const UniqueFd other = open_file(*path, O_RDONLY);
+  const auto bytes = random_bytes(7, 3000);
+  for (const off_t offset : {0, 1000, 5000, static_cast<int>(kSize) - 3000}) {
+    ASSERT_EQ(::pwrite(fd.get(), bytes.data(), bytes.size(), offset), 3000);
+    EXPECT_EQ(read_bytes(other.get(), offset, bytes.size()), bytes);
+    ASSERT_EQ(::fsync(fd.get()), 0);
+    std::vector<std::byte> found(bytes.size());
+    ASSERT_TRUE(witness.memory().read(static_cast<ByteOffset>(offset), found));
+    EXPECT_EQ(found, bytes);
+  }
+  EXPECT_EQ(witness.take().back().kind, Request::Kind::kFlush);
+  // The device of this test has holes, and says so to those who ask.
+  EXPECT_EQ(::lseek(fd.get(), 3 * kMiB, SEEK_DATA), static_cast<off_t>(3 * kMiB));
 }
 
 }  // namespace

@@ -27,18 +27,18 @@ Status FuseNodes::publish(const std::string& name, std::shared_ptr<BlockDevice> 
   return {};
 }
 
-bool FuseNodes::withdraw(const std::string& name) {
+std::optional<InodeNumber> FuseNodes::withdraw(const std::string& name) {
   std::shared_ptr<FuseNode> node;
   {
     const MutexLock lock(mutex_);
     const auto found = names_.find(name);
-    if (found == names_.end()) return false;
+    if (found == names_.end()) return std::nullopt;
     node = std::move(nodes_[found->second]);
     nodes_.erase(found->second);
     names_.erase(found);
   }
   node->withdraw();
-  return true;
+  return node->inode();
 }
 
 void FuseNodes::withdraw_all() {

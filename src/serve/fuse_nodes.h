@@ -18,16 +18,19 @@ class FuseNodes final : public FuseTree {
     InodeNumber inode;
   };
 
+  explicit FuseNodes(bool is_cached = false) : is_cached_(is_cached) {}
+
   // The root is a regular file.
   void publish_root(std::shared_ptr<BlockDevice> device);
   // EEXIST if there is a file of that name, EINVAL if it is no file name.
   [[nodiscard]] Status publish(const std::string& name, std::shared_ptr<BlockDevice> device);
-  // False if there is none of that name.
-  bool withdraw(const std::string& name);
+  // Gives the number that the file had; nothing if there is none of that name.
+  std::optional<InodeNumber> withdraw(const std::string& name);
 
   [[nodiscard]] Result<FuseAttributes> look_up(InodeNumber folder,
                                                const std::string& name) override;
   [[nodiscard]] std::optional<FuseAttributes> attributes(InodeNumber inode) const override;
+  [[nodiscard]] bool is_cached() const override { return is_cached_; }
   // Files stay until they are withdrawn, open or not.
   [[nodiscard]] Status open(InodeNumber inode) override;
   void close(InodeNumber) override {}
@@ -42,6 +45,7 @@ class FuseNodes final : public FuseTree {
   // In the order of their inode numbers, those from `first` on.
   [[nodiscard]] std::vector<Entry> entries(InodeNumber first) const;
 
+  const bool is_cached_;
   mutable Mutex mutex_;
   InodeNumber next_inode_ POWERCUT_GUARDED_BY(mutex_) = kRootInode + 1;
   std::map<InodeNumber, std::shared_ptr<FuseNode>> nodes_ POWERCUT_GUARDED_BY(mutex_);

@@ -175,9 +175,10 @@ void FuseSession::serve() {
   [[maybe_unused]] const ssize_t n = ::write(ended_.get(), &one, sizeof one);
 }
 
-void FuseSession::forget_name(const std::string& name) {
-  // An error says that the kernel does not know the name, which is what is wanted.
+void FuseSession::forget(const std::string& name, InodeNumber inode) {
+  // An error says that the kernel does not know it, which is what is wanted.
   ::fuse_lowlevel_notify_inval_entry(session_.get(), kRootInode, name.c_str(), name.size());
+  ::fuse_lowlevel_notify_inval_inode(session_.get(), inode, 0, 0);
 }
 
 Status FuseSession::take_down(milliseconds patience) {

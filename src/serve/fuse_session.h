@@ -34,8 +34,8 @@ class FuseSession {
   [[nodiscard]] Status unmount(std::chrono::milliseconds patience);
   // Readable once the mount has gone by somebody else's doing (fusermount3 -u, umount).
   [[nodiscard]] int ended_fd() const { return ended_.get(); }
-  // Makes the kernel forget a name of the root directory.
-  void forget_name(const std::string& name);
+  // Makes the kernel forget a name of the root directory, and what it has kept of the file.
+  void forget(const std::string& name, InodeNumber inode);
 
  private:
   FuseSession(std::string path, std::shared_ptr<FuseTree> tree, FuseMountOptions options);

@@ -91,6 +91,9 @@ class FuseTree {
                                                        const std::string& name) = 0;
   [[nodiscard]] virtual std::optional<FuseAttributes> attributes(InodeNumber inode) const = 0;
 
+  // Whether the kernel may keep what it has read of the files.
+  [[nodiscard]] virtual bool is_cached() const { return false; }
+
   // Of a file; each open is followed by a close.
   [[nodiscard]] virtual Status open(InodeNumber inode) = 0;
   virtual void close(InodeNumber inode) = 0;

@@ -59,12 +59,15 @@ loop_config make_config(int backing_fd, const std::string& file, std::uint32_t b
 }
 
 // 0, or an errno.
-int configure(int fd, int backing_fd, const std::string& file, std::uint32_t block_size) {
-  loop_config config = make_config(backing_fd, file, block_size, true);
-  if (::ioctl(fd, LOOP_CONFIGURE, &config) == 0) return 0;
-  if (errno != EINVAL) return errno;
-  // Some kernels refuse direct I/O on a file that cannot do it, others fall back by themselves.
-  config = make_config(backing_fd, file, block_size, false);
+int configure(int fd, int backing_fd, const std::string& file, std::uint32_t block_size,
+              LoopIo io) {
+  if (io == LoopIo::kDirect) {
+    loop_config config = make_config(backing_fd, file, block_size, true);
+    if (::ioctl(fd, LOOP_CONFIGURE, &config) == 0) return 0;
+    if (errno != EINVAL) return errno;
+    // Some kernels refuse direct I/O on a file that cannot do it, others fall back by themselves.
+  }
+  loop_config config = make_config(backing_fd, file, block_size, false);
   return ::ioctl(fd, LOOP_CONFIGURE, &config) == 0 ? 0 : errno;
 }
 
@@ -75,7 +78,8 @@ bool does_direct_io(int fd) {
 
 }  // namespace
 
-Result<LoopDevice> LoopDevice::attach(const std::string& file, std::uint32_t logical_block_size) {
+Result<LoopDevice> LoopDevice::attach(const std::string& file, std::uint32_t logical_block_size,
+                                      LoopIo io) {
   const UniqueFd backing(::open(file.c_str(), O_RDWR | O_CLOEXEC));
   if (!backing.valid()) return os_error(fmt::format("cannot open '{}'", file));
   const UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
@@ -86,7 +90,7 @@ Result<LoopDevice> LoopDevice::attach(const std::string& file, std::uint32_t log
     std::string path = fmt::format("/dev/loop{}", number);
     UniqueFd fd = open_device(number, path);
     if (!fd.valid()) return no_loop(fmt::format("cannot open '{}'", path), errno);
-    const int error = configure(fd.get(), backing.get(), file, logical_block_size);
+    const int error = configure(fd.get(), backing.get(), file, logical_block_size, io);
     if (error == 0) {
       const bool direct = does_direct_io(fd.get());
       return LoopDevice(std::move(path), file, std::move(fd), direct);

@@ -10,8 +10,10 @@
 
 namespace powercut::serve {
 
-// A kernel block device over a file (loop(4)), with I/O past the page cache of the file where that
-// is possible. Needs root.
+// Past the page cache of the file where that is possible, or through it.
+enum class LoopIo { kDirect, kCached };
+
+// A kernel block device over a file (loop(4)). Needs root.
 //
 // It is set to clear itself when its last user closes it, so that it goes away with this process
 // even if that is killed, as soon as nothing is mounted on it. Not thread-safe.
@@ -19,7 +21,8 @@ class LoopDevice {
  public:
   // `logical_block_size` in bytes: 512 to the page size, a power of two.
   [[nodiscard]] static Result<LoopDevice> attach(const std::string& file,
-                                                 std::uint32_t logical_block_size);
+                                                 std::uint32_t logical_block_size,
+                                                 LoopIo io = LoopIo::kDirect);
   LoopDevice(LoopDevice&&) = default;
   LoopDevice& operator=(LoopDevice&&) = delete;
   // Detaches without waiting.

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -122,6 +123,37 @@ TEST_F(LoopTest, MountsOnADeviceServedByThisProcess) {
       {.argv = {"e2fsck", "-fn", copy}, .output = SubprocessOptions::Output::kCapture}, 60s);
   ASSERT_TRUE(result);
   EXPECT_TRUE(result->succeeded()) << result->output;
+}
+
+TEST_F(LoopTest, ThroughTheCacheOfAFileWithAnotherContentEachTime) {
+  const std::string place = directory_ / "disks";
+  std::filesystem::create_directory(place);
+  auto folder = FuseFolder::mount(
+      place, {.is_below_file_system = true, .is_cached = true, .notice = notice_});
+  ASSERT_TRUE(folder) << folder.error().message;
+  for (const char letter : {'a', 'b', 'c'}) {
+    const auto device = std::make_shared<MemoryDevice>(kMiB);
+    const std::vector<std::byte> content(kMiB, static_cast<std::byte>(letter));
+    ASSERT_TRUE(device->write(0, content, Fua::kNo));
+    const auto path = (*folder)->publish("state", device);
+    ASSERT_TRUE(path);
+    auto loop = LoopDevice::attach(*path, 512, LoopIo::kCached);
+    ASSERT_TRUE(loop) << loop.error().message;
+    EXPECT_FALSE(loop->is_direct());
+    {
+      const UniqueFd fd(::open(loop->path().c_str(), O_RDWR | O_CLOEXEC));
+      std::vector<std::byte> found(kMiB);
+      ASSERT_EQ(::pread(fd.get(), found.data(), kMiB, 0), static_cast<ssize_t>(kMiB));
+      EXPECT_EQ(found, content);
+      ASSERT_EQ(::pwrite(fd.get(), "written", 7, 512), 7);
+      ASSERT_EQ(::fsync(fd.get()), 0);
+    }
+    ASSERT_TRUE(loop->detach());
+    std::vector<std::byte> written(7);
+    ASSERT_TRUE(device->read(512, written));
+    EXPECT_EQ(std::memcmp(written.data(), "written", 7), 0);
+    ASSERT_TRUE((*folder)->withdraw("state"));
+  }
 }
 
 TEST_F(LoopTest, ABusyMountIsDetachedAndItsUserNamed) {
