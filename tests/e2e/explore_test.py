@@ -223,7 +223,7 @@ class ExploreTest(unittest.TestCase):
             with self.subTest(command):
                 summary = self.explore(log, "--at", "300,301", "--timeout", "1", "--check", command, status=1)
                 self.assertEqual(summary["failed"], 2)
-                self.assertEqual({(state["outcome"], state["code"]) for state in self.failures}, {(outcome, code)})
+                self.assertEqual({(state["outcome"], state.get("code", 0)) for state in self.failures}, {(outcome, code)})
 
     def test_failures_are_found_at_the_planted_states_and_reproduced(self):
         log = self.log("ext4-512")
