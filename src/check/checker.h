@@ -83,6 +83,9 @@ class Checker {
   // How many checks may go on at once.
   [[nodiscard]] virtual unsigned max_jobs() const { return std::numeric_limits<unsigned>::max(); }
 
+  // Whether what an offer tells of marks can make a difference to the verdict.
+  [[nodiscard]] virtual bool sees_marks() const { return true; }
+
   // Nothing if it was interrupted. An error means that no verdict could be reached.
   [[nodiscard]] virtual Result<std::optional<Verdict>> check(const Offer& offer,
                                                              const Limits& limits,

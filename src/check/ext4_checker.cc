@@ -19,6 +19,7 @@ std::string version_of(const std::string& program) {
 class Ext4Checker final : public Checker {
  public:
   std::string description() const override { return "ext4"; }
+  bool sees_marks() const override { return false; }
 
   Status prepare() override {
     e2fsck_ = POWERCUT_TRY(find_program("e2fsck", "e2fsprogs"));

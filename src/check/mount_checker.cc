@@ -106,6 +106,9 @@ class MountChecker final : public Checker {
 
   std::string description() const override { return plan_.description; }
   unsigned max_jobs() const override { return is_btrfs_ ? 1 : Checker::max_jobs(); }
+  bool sees_marks() const override {
+    return plan_.compares_acknowledgements || !plan_.command.empty();
+  }
 
   Status prepare() override {
     if (::geteuid() != 0) {

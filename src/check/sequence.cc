@@ -32,6 +32,11 @@ class Sequence final : public Checker {
     return jobs;
   }
 
+  bool sees_marks() const override {
+    return std::any_of(checkers_.begin(), checkers_.end(),
+                       [](const auto& checker) { return checker->sees_marks(); });
+  }
+
   Result<std::optional<Verdict>> check(const Offer& offer, const Limits& limits,
                                        const Interrupt& interrupt) override {
     const auto deadline = std::chrono::steady_clock::now() + limits.timeout;

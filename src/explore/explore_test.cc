@@ -16,6 +16,7 @@
 #include "check/disk_folder.h"
 #include "explore/explorer.h"
 #include "explore/keep.h"
+#include "explore/mark_table.h"
 #include "explore/marks_file.h"
 #include "support/log_builder.h"
 #include "support/temporary_directory.h"
@@ -443,27 +444,30 @@ TEST_F(ExploreTest, ATornTailIsNotedAndTheRestExplored) {
   EXPECT_TRUE(summary->succeeded());
 }
 
-TEST(MarksFileTest, GrowsAndIsRepaired) {
+TEST(MarksFileTest, GrowsAndShrinksAndIsRepaired) {
   const test::TemporaryDirectory directory;
   auto file = MarksFile::make(directory / "marks");
   ASSERT_TRUE(file);
   EXPECT_EQ(read_text(file->path()), "");
-  file->add(3, "a");
-  ASSERT_TRUE(file->update());
-  file->add(5, "b");
-  ASSERT_TRUE(file->update());
-  const std::string lines = "{\"entry\":3,\"mark\":\"a\"}\n{\"entry\":5,\"mark\":\"b\"}\n";
+  const std::string first = mark_line(3, "a");
+  EXPECT_EQ(first, "{\"entry\":3,\"mark\":\"a\"}\n");
+  ASSERT_TRUE(file->update(first));
+  EXPECT_EQ(read_text(file->path()), first);
+  const std::string lines = first + mark_line(5, "b");
+  ASSERT_TRUE(file->update(lines));
   EXPECT_EQ(read_text(file->path()), lines);
-  ASSERT_TRUE(file->update());
+  ASSERT_TRUE(file->update(lines));
   EXPECT_EQ(read_text(file->path()), lines);
   std::ofstream(file->path()) << "x";
-  ASSERT_TRUE(file->update());
+  ASSERT_TRUE(file->update(lines));
   EXPECT_EQ(read_text(file->path()), lines);
   std::filesystem::remove(file->path());
   std::filesystem::create_symlink(directory / "elsewhere", file->path());
-  ASSERT_TRUE(file->update());
+  ASSERT_TRUE(file->update(lines));
   EXPECT_EQ(read_text(file->path()), lines);
   EXPECT_FALSE(std::filesystem::exists(directory / "elsewhere"));
+  ASSERT_TRUE(file->update(first));
+  EXPECT_EQ(read_text(file->path()), first);
 }
 
 TEST(FileNameOf, IsPlain) {

@@ -12,7 +12,7 @@ namespace powercut::explore {
 
 // A verdict, and how it is known.
 struct Judgement {
-  check::Verdict verdict;
+  check::Verdict verdict;  // of one that was not run here with less of the output
   findings::Source source = findings::Source::kRun;
   std::string same_as;  // of Source::kReads: the state whose verdict it is
   double seconds = 0;   // that the checker took; 0 where it was not run

@@ -10,6 +10,7 @@
 #include "base/subprocess.h"
 #include "check/shell.h"
 #include "explore/keep.h"
+#include "explore/mark_table.h"
 
 namespace powercut::explore {
 namespace {
@@ -88,10 +89,10 @@ Status Worker::move_to(EntryIndex entries) {
   POWERCUT_TRY_STATUS(overlay_->reset());
   POWERCUT_TRY_STATUS(image_.advance_to(entries, [this](const log::Entry& entry) {
     if (!entry.is_mark()) return;
-    marks_.add(entry.index, entry.mark);
+    mark_lines_ += mark_line(entry.index, entry.mark);
     last_mark_ = entry.mark;
   }));
-  return marks_.update();
+  return marks_.update(mark_lines_);
 }
 
 check::Offer Worker::make_offer(const state::StateId& id, std::string disk_path) const {

@@ -50,6 +50,7 @@ class Worker {
   state::PrefixImage image_;
   const std::shared_ptr<OverlayDevice> overlay_;  // over the image
   MarksFile marks_;
+  std::string mark_lines_;  // in it
   std::optional<std::string> last_mark_;
   bool was_not_run_ = false;
 };

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "explore/pruning_judge.h"
+
+#include <fmt/format.h>
+
+#include "base/subprocess.h"
+
+namespace powercut::explore {
+namespace {
+
+// Of a failing run's output this is kept for the states that fail alike.
+constexpr ByteCount kOutputBytes = 8 * kKiB;
+
+std::string text_of(const check::Verdict& verdict) {
+  const auto with = [&](std::string_view what) {
+    return fmt::format("{}: {}", verdict.step, what);
+  };
+  switch (verdict.outcome) {
+    case check::Outcome::kPassed:
+      return "passed";
+    case check::Outcome::kExitStatus:
+      return with(fmt::format("exit status {}", verdict.code));
+    case check::Outcome::kSignal:
+      return with(fmt::format("killed by signal {}", verdict.code));
+    case check::Outcome::kTimeout:
+      return with("did not end in time");
+    case check::Outcome::kMount:
+      return with(fmt::format("not mounted or unmounted, errno {}", verdict.code));
+    case check::Outcome::kAcknowledgement:
+      return with(fmt::format("{} files not as acknowledged", verdict.code));
+  }
+  return "unknown";
+}
+
+bool is_same(const check::Verdict& a, const check::Verdict& b) {
+  return a.outcome == b.outcome && a.code == b.code && a.step == b.step;
+}
+
+std::string cut(const std::string& output) {
+  BoundedText text(kOutputBytes);
+  text.append(output);
+  return text.text();
+}
+
+// As it is kept for others. Nobody asks what a checker writes that is content.
+check::Verdict without_most_output(check::Verdict verdict) {
+  verdict.output = verdict.passed() ? std::string() : cut(verdict.output);
+  verdict.step_output = verdict.passed() ? std::string() : cut(verdict.step_output);
+  return verdict;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PruningJudge>> PruningJudge::make_without_runner(
+    const state::Timeline& timeline, bool sees_marks, JudgeOptions options) {
+  MarkTable marks = POWERCUT_TRY(MarkTable::make(timeline));
+  auto hashes = POWERCUT_TRY(BlockHashes::make(timeline, options.first_base));
+  return std::unique_ptr<PruningJudge>(new PruningJudge(
+      timeline, std::move(marks), std::move(hashes), sees_marks, std::move(options)));
+}
+
+Result<std::unique_ptr<PruningJudge>> PruningJudge::make(const state::Timeline& timeline,
+                                                         std::unique_ptr<Runner> runner,
+                                                         bool sees_marks, JudgeOptions options) {
+  auto judge = POWERCUT_TRY(make_without_runner(timeline, sees_marks, std::move(options)));
+  judge->runner_ = std::move(runner);
+  return judge;
+}
+
+Result<std::unique_ptr<PruningJudge>> PruningJudge::make(const state::Timeline& timeline,
+                                                         check::Checker& checker,
+                                                         JudgeOptions options) {
+  auto judge =
+      POWERCUT_TRY(make_without_runner(timeline, checker.sees_marks(), std::move(options)));
+  const JudgeOptions& known = judge->options_;
+  judge->runner_ = POWERCUT_TRY(make_disk_runner(timeline, judge->devices_, judge->marks_, checker,
+                                                 {.jobs = known.jobs,
+                                                  .limits = known.limits,
+                                                  .acknowledgements = known.acknowledgements,
+                                                  .interrupt = known.interrupt}));
+  return judge;
+}
+
+PruningJudge::PruningJudge(const state::Timeline& timeline, MarkTable marks,
+                           std::unique_ptr<BlockHashes> hashes, bool sees_marks,
+                           JudgeOptions options)
+    : options_(std::move(options)),
+      sees_marks_(sees_marks),
+      sector_size_(timeline.index().sector_size()),
+      marks_(std::move(marks)),
+      hashes_(std::move(hashes)),
+      devices_(timeline) {}
+
+// The policy of discards as well: it decides on what no entry behind the first base writes.
+Hash128 PruningJudge::context_of(const state::CrashState& state) const {
+  std::vector<std::uint64_t> words = {static_cast<std::uint64_t>(state.discard.kind),
+                                      state.discard.seed};
+  if (sees_marks_) {
+    const Hash128 sure = marks_.hash(marks_.sure(state));
+    words.insert(words.end(), {sure.low, sure.high});
+  }
+  if (options_.acknowledgements != nullptr) {
+    const MarkTable::Places places = marks_.places(state);
+    words.insert(words.end(), {places.in_front, places.reached});
+  }
+  return hash128(std::as_bytes(std::span(words)));
+}
+
+Result<std::optional<Judgement>> PruningJudge::look_up(const state::CrashState& state) {
+  const Hash128 context = context_of(state);
+  const auto view = devices_.view(state);
+  const SharedMutexReadLock lock(knowledge_mutex_);
+  const auto tree = knowledge_.trees.find(context);
+  if (tree == knowledge_.trees.end()) return std::optional<Judgement>();
+  const auto run = POWERCUT_TRY(
+      tree->second.find([&](std::uint64_t block) { return hashes_->hash(state, *view, block); }));
+  if (!run) return std::optional<Judgement>();
+  return knowledge_.runs[*run];
+}
+
+Status PruningJudge::learn(const state::CrashState& state, const Run& run) {
+  // How long a check takes, and whether its programs are there, is not a matter of blocks.
+  if (run.verdict.outcome == check::Outcome::kTimeout || run.verdict.was_not_run) return {};
+  const auto view = devices_.view(state);
+  std::vector<ReadBlock> reads;
+  for (const std::uint64_t block : run.observed) {
+    if (!hashes_->can_differ(block)) continue;
+    reads.push_back({block, POWERCUT_TRY(hashes_->hash(state, *view, block))});
+  }
+  Judgement judgement{.verdict = without_most_output(run.verdict),
+                      .source = findings::Source::kReads,
+                      .same_as = to_string(id_of(state, sector_size_))};
+  {
+    const SharedMutexLock lock(knowledge_mutex_);
+    if (knowledge_.memory_bytes < options_.max_memory_bytes) {
+      ReadTree& tree = knowledge_.trees[context_of(state)];
+      const std::size_t before = tree.memory_bytes();
+      tree.insert(reads, knowledge_.runs.size());
+      knowledge_.memory_bytes += tree.memory_bytes() - before + sizeof(judgement) +
+                                 judgement.verdict.output.size() +
+                                 judgement.verdict.step_output.size() + judgement.same_as.size();
+      knowledge_.runs.push_back(std::move(judgement));
+      return {};
+    }
+  }
+  const MutexLock lock(mutex_);
+  ++counts_.not_learnt;
+  return {};
+}
+
+bool PruningJudge::is_audited(const std::string& id) const {
+  if (options_.audit <= 0) return false;
+  const Hash128 hash = hash128(fmt::format("{} {}", options_.seed, id));
+  return static_cast<double>(hash.low >> 11) * 0x1p-53 < options_.audit;
+}
+
+void PruningJudge::compare(const std::string& id, const Judgement& known,
+                           const check::Verdict& found) {
+  const bool agrees = is_same(known.verdict, found);
+  {
+    const MutexLock lock(mutex_);
+    ++counts_.audited;
+    if (!agrees) ++counts_.disagreements;
+  }
+  if (agrees || !options_.on_disagreement) return;
+  options_.on_disagreement({.state = id,
+                            .same_as = known.same_as,
+                            .expected = text_of(known.verdict),
+                            .found = text_of(found)});
+}
+
+void PruningJudge::count(const Judgement& judgement) {
+  const MutexLock lock(mutex_);
+  switch (judgement.source) {
+    case findings::Source::kRun:
+      ++counts_.run;
+      break;
+    case findings::Source::kReads:
+      ++counts_.by_reads;
+      break;
+    case findings::Source::kCache:
+      ++counts_.by_cache;
+      break;
+  }
+}
+
+Result<std::optional<Judgement>> PruningJudge::judge(const state::CrashState& state) {
+  const bool prunes = options_.prune && hashes_->is_for(state);
+  std::optional<Judgement> known;
+  if (prunes) known = POWERCUT_TRY(look_up(state));
+  const std::string id = known ? to_string(id_of(state, sector_size_)) : std::string();
+  if (known && !is_audited(id)) {
+    count(*known);
+    return known;
+  }
+  auto run = POWERCUT_TRY(runner_->run(state));
+  if (!run) return std::optional<Judgement>();
+  if (known) compare(id, *known, run->verdict);
+  if (prunes) POWERCUT_TRY_STATUS(learn(state, *run));
+  Judgement judgement{.verdict = std::move(run->verdict), .seconds = run->seconds};
+  count(judgement);
+  return judgement;
+}
+
+PruningJudge::Counts PruningJudge::counts() const {
+  const MutexLock lock(mutex_);
+  return counts_;
+}
+
+}  // namespace powercut::explore

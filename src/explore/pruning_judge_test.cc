@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "explore/pruning_judge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "base/prng.h"
+#include "block/file_device.h"
+#include "block/overlay_device.h"
+#include "check/observed_device.h"
+#include "state/state_list.h"
+#include "support/crash_states.h"
+#include "support/log_builder.h"
+
+namespace powercut::explore {
+namespace {
+
+using test::LogBuilder;
+
+constexpr ByteCount kSector = 512;
+constexpr ByteCount kDeviceBytes = 40 * kSector;
+
+std::string read_text(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::stringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+std::string read_all(BlockDevice& device) {
+  std::string text(device.size_bytes(), '\0');
+  EXPECT_TRUE(device.read(0, std::as_writable_bytes(std::span(text))));
+  return text;
+}
+
+class FunctionChecker final : public check::Checker {
+ public:
+  using Function = std::function<check::Verdict(const check::Offer&)>;
+  explicit FunctionChecker(Function function) : function_(std::move(function)) {}
+  std::string description() const override { return "function"; }
+  Status prepare() override { return {}; }
+  Result<std::optional<check::Verdict>> check(const check::Offer& offer, const check::Limits&,
+                                              const check::Interrupt&) override {
+    return function_(offer);
+  }
+
+ private:
+  const Function function_;
+};
+
+std::string variable(const check::Offer& offer, const std::string& name) {
+  for (const auto& [key, value] : offer.environment) {
+    if (key == name) return value;
+  }
+  return "(unset)";
+}
+
+std::unique_ptr<state::Timeline> timeline_of(const LogBuilder& log) {
+  auto timeline =
+      state::Timeline::open(log.file(), {.sidecar_path = "", .size_bytes = kDeviceBytes});
+  EXPECT_TRUE(timeline) << timeline.error().message;
+  return *std::move(timeline);
+}
+
+state::StateList all_states(const state::Timeline& timeline, state::Model model,
+                            ByteCount unit_bytes = 0, std::uint64_t max_states = 0) {
+  state::StateListOptions options;
+  options.choices.unit_bytes = unit_bytes;
+  options.max_states = max_states;
+  options.model = model;
+  options.at.all = true;
+  options.to = timeline.index().nr_entries();
+  options.strategies = {{state::Strategy::Kind::kExhaustive}};
+  auto list = state::StateList::make(timeline, options);
+  EXPECT_TRUE(list) << list.error().message;
+  return *std::move(list);
+}
+
+LogBuilder example() {
+  LogBuilder log(512, test::test_extension(kDeviceBytes));
+  for (int i = 0; i < 3; ++i) {
+    log.write(static_cast<Sector>(i * 5), std::string(8, static_cast<char>('a' + i)));
+    log.mark("round " + std::to_string(i));
+    log.discard(static_cast<Sector>(i * 3), 2);
+    log.flush();
+  }
+  return log;
+}
+
+class FuseJudgeTest : public testing::Test {
+ protected:
+  FuseJudgeTest() : interrupt_(std::move(*check::Interrupt::make())) {}
+  void SetUp() override {
+    if (::access("/dev/fuse", R_OK | W_OK) == 0) return;
+    if (std::getenv("CI") != nullptr) FAIL() << "no /dev/fuse";
+    GTEST_SKIP() << "no /dev/fuse";
+  }
+  check::Interrupt interrupt_;
+};
+
+TEST_F(FuseJudgeTest, EachStateIsOfferedAsItIs) {
+  for (const state::Model model : state::kModels) {
+    const auto timeline = timeline_of(example());
+    std::string disk;
+    std::string marks;
+    std::string mark;
+    FunctionChecker checker([&](const check::Offer& offer) {
+      disk = read_text(offer.disk_path);
+      marks = read_text(variable(offer, "POWERCUT_MARKS"));
+      mark = variable(offer, "POWERCUT_MARK");
+      // Is gone for the next one.
+      std::ofstream(offer.disk_path, std::ios::in | std::ios::out) << "written";
+      std::ofstream(variable(offer, "POWERCUT_MARKS")) << "nonsense";
+      return check::Verdict{};
+    });
+    auto judge = PruningJudge::make(*timeline, checker,
+                                    {.jobs = 2, .prune = false, .interrupt = &interrupt_});
+    ASSERT_TRUE(judge) << judge.error().message;
+    auto list = all_states(*timeline, model);
+    std::uint64_t states = 0;
+    while (const auto state = *list.next()) {
+      const auto judgement = (*judge)->judge(state->state);
+      ASSERT_TRUE(judgement && *judgement);
+      EXPECT_EQ((*judgement)->source, findings::Source::kRun);
+      EXPECT_EQ(disk, read_all(*list.view())) << to_string(state->id);
+      // Ticks follow entries here: each has the next two.
+      const EntryIndex cut = model == state::Model::kExact ? state->id.cut / 2 : state->id.cut;
+      std::string expected;
+      std::string last;
+      for (int i = 0; i < 3; ++i) {
+        const auto entry = static_cast<EntryIndex>(4 * i + 1);
+        if (entry >= cut) continue;
+        last = "round " + std::to_string(i);
+        expected += mark_line(entry, last);
+      }
+      EXPECT_EQ(marks, expected) << to_string(state->id);
+      EXPECT_EQ(mark, last);
+      ++states;
+    }
+    EXPECT_GT(states, 6U);
+    EXPECT_EQ((*judge)->counts().run, states);
+    ASSERT_TRUE((*judge)->close());
+  }
+}
+
+// Checkers as functions of a device and of the lines on the marks, run without FUSE.
+using Function = std::function<check::Verdict(BlockDevice& device, const std::string& marks)>;
+
+class FunctionRunner final : public Runner {
+ public:
+  FunctionRunner(const state::Timeline& timeline, Function function)
+      : devices_(timeline), marks_(*MarkTable::make(timeline)), function_(std::move(function)) {}
+
+  Result<std::optional<Run>> run(const state::CrashState& state) override {
+    check::ObservedDevice device(OverlayDevice::make_lazily(devices_.view(state)));
+    Run run;
+    run.verdict = function_(device, marks_.lines(marks_.sure(state)));
+    run.observed = device.observed();
+    if (forgets_a_block && !run.observed.empty()) run.observed.pop_back();
+    return run;
+  }
+  Status close() override { return {}; }
+
+  bool forgets_a_block = false;
+
+ private:
+  StateDevices devices_;
+  const MarkTable marks_;
+  const Function function_;
+};
+
+// Goes through the device, where to being decided by what it finds, and may write here and there.
+std::uint64_t walk(BlockDevice& device, std::uint64_t seed, bool writes) {
+  Prng prng(seed);
+  std::array<std::byte, 2 * kSector> buffer{};
+  std::uint64_t seen = seed;
+  const std::uint64_t steps = prng.between(1, 5);
+  for (std::uint64_t i = 0; i < steps; ++i) {
+    const Prng place(seen);
+    const ByteOffset offset = Prng(place)() % (kDeviceBytes / kSector - 1) * kSector;
+    const MutableBytes piece = MutableBytes(buffer).first(prng.between(1, 2) * kSector);
+    if (writes && prng.one_in(4)) {
+      EXPECT_TRUE(device.write(offset, piece, Fua::kNo));
+    }
+    EXPECT_TRUE(device.read(offset, piece));
+    seen = seen * 31 + hash128(piece).low;
+  }
+  return seen;
+}
+
+check::Verdict verdict_of(std::uint64_t seen) {
+  seen = Prng(seen)();
+  if (seen % 2 == 0) return {};
+  return {check::Outcome::kExitStatus, static_cast<int>(seen / 2 % 100), "step", "output",
+          "output"};
+}
+
+Function random_checker(Prng& prng, bool sees_marks) {
+  const std::uint64_t seed = prng();
+  const bool is_parallel = prng.one_in(8);
+  return [seed, sees_marks, is_parallel](BlockDevice& device, const std::string& marks) {
+    std::uint64_t seen = sees_marks ? hash128(marks).low : 0;
+    if (is_parallel) {
+      std::uint64_t other = 0;
+      std::thread thread([&] { other = walk(device, seed + 1, false); });
+      seen += walk(device, seed, false);
+      thread.join();
+      return verdict_of(seen * 31 + other);
+    }
+    return verdict_of(walk(device, seed + seen, true));
+  };
+}
+
+// Few letters, so that the same content comes again.
+LogBuilder random_log(Prng& prng) {
+  LogBuilder log(512, test::test_extension(kDeviceBytes));
+  const std::uint64_t nr_entries = prng.between(4, 14);
+  for (std::uint64_t i = 0; i < nr_entries; ++i) {
+    const Sector sector = prng.below(kDeviceBytes / kSector - 3);
+    const std::string text(prng.between(1, 3), prng.one_in(2) ? 'A' : 'B');
+    switch (prng.below(8)) {
+      case 0:
+        log.flush();
+        break;
+      case 1:
+        log.mark(text);
+        break;
+      case 2:
+        log.discard(sector, text.size());
+        break;
+      case 3:
+        log.fua(sector, text);
+        break;
+      default:
+        log.write(sector, text);
+    }
+  }
+  return log;
+}
+
+// One log, and one checker.
+struct Example {
+  Example(std::uint64_t seed, bool marks) : prng(seed), sees_marks(marks) {
+    const bool is_odd = prng.one_in(4);  // its entries do not stand in the order of their ticks
+    const auto log =
+        is_odd ? test::CrashLog::random(prng, kDeviceBytes / kSector, test::CrashLog::Ticks::kAny)
+                     .build()
+               : random_log(prng);
+    timeline = timeline_of(log);
+    function = random_checker(prng, sees_marks);
+    unit_bytes = prng.one_in(3) ? kSector : 0;
+  }
+
+  // With each state that epoch and exact have: the same content comes twice, and more than that.
+  void for_each_state(const std::function<void(const state::CrashState&)>& sink) {
+    for (const auto model : {state::Model::kEpoch, state::Model::kExact}) {
+      auto list = all_states(*timeline, model, unit_bytes, 60);
+      while (const auto state = *list.next()) sink(state->state);
+    }
+  }
+
+  std::unique_ptr<PruningJudge> judge(JudgeOptions options = {}) {
+    auto runner = std::make_unique<FunctionRunner>(*timeline, function);
+    runner->forgets_a_block = forgets_a_block;
+    auto made = PruningJudge::make(*timeline, std::move(runner), sees_marks && !forgets_marks,
+                                   std::move(options));
+    EXPECT_TRUE(made) << made.error().message;
+    return *std::move(made);
+  }
+
+  // How many of its verdicts are not those of the checker.
+  std::uint64_t wrong_verdicts(PruningJudge& judge) {
+    FunctionRunner runner(*timeline, function);
+    std::uint64_t wrong = 0;
+    for_each_state([&](const state::CrashState& state) {
+      const auto judgement = judge.judge(state);
+      ASSERT_TRUE(judgement && *judgement);
+      const auto run = runner.run(state);
+      const check::Verdict& expected = (*run)->verdict;
+      const check::Verdict& found = (*judgement)->verdict;
+      if (found.outcome != expected.outcome || found.code != expected.code) ++wrong;
+    });
+    return wrong;
+  }
+
+  Prng prng;
+  bool sees_marks = false;
+  std::unique_ptr<state::Timeline> timeline;
+  Function function;
+  ByteCount unit_bytes = 0;
+  bool forgets_a_block = false;
+  bool forgets_marks = false;
+};
+
+constexpr std::uint64_t kExamples = 320;
+
+TEST(PruningJudgeTest, VerdictsAreThoseOfTheChecker) {
+  std::uint64_t run = 0;
+  std::uint64_t by_reads = 0;
+  for (std::uint64_t seed = 0; seed < kExamples; ++seed) {
+    Example example(seed, seed % 3 == 0);
+    const auto judge = example.judge();
+    ASSERT_EQ(example.wrong_verdicts(*judge), 0U) << "seed " << seed;
+    run += judge->counts().run;
+    by_reads += judge->counts().by_reads;
+  }
+  EXPECT_GT(by_reads, run);
+}
+
+// What the key must not lack, and that the test before would see it.
+TEST(PruningJudgeTest, AKeyWithoutABlockIsWrong) {
+  std::uint64_t wrong = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    Example example(seed, false);
+    example.forgets_a_block = true;
+    wrong += example.wrong_verdicts(*example.judge());
+  }
+  EXPECT_GT(wrong, 0U);
+}
+
+TEST(PruningJudgeTest, AKeyWithoutMarksIsWrong) {
+  std::uint64_t wrong = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    Example example(seed, true);
+    example.forgets_marks = true;
+    wrong += example.wrong_verdicts(*example.judge());
+  }
+  EXPECT_GT(wrong, 0U);
+}
+
+TEST(PruningJudgeTest, AnAuditFindsWhatIsNotObserved) {
+  std::uint64_t told = 0;
+  std::uint64_t counted = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    Example example(seed, false);
+    example.forgets_a_block = true;
+    const auto judge = example.judge({.audit = 1, .on_disagreement = [&](const auto& disagreement) {
+                                        ++told;
+                                        EXPECT_NE(disagreement.expected, disagreement.found);
+                                        EXPECT_NE(disagreement.state, disagreement.same_as);
+                                      }});
+    EXPECT_EQ(example.wrong_verdicts(*judge), 0U);
+    const auto counts = judge->counts();
+    EXPECT_EQ(counts.by_reads, 0U);
+    EXPECT_LE(counts.disagreements, counts.audited);
+    EXPECT_LE(counts.audited, counts.run);
+    counted += counts.disagreements;
+  }
+  EXPECT_GT(told, 0U);
+  EXPECT_EQ(told, counted);
+}
+
+TEST(PruningJudgeTest, AnAuditTakesTheSameShareEachTime) {
+  std::uint64_t audited = 0;
+  std::uint64_t pruned = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    std::optional<std::uint64_t> before;
+    for (int i = 0; i < 2; ++i) {
+      Example example(seed, false);
+      const auto judge = example.judge({.audit = 0.25, .seed = 7});
+      EXPECT_EQ(example.wrong_verdicts(*judge), 0U);
+      const auto counts = judge->counts();
+      EXPECT_EQ(counts.disagreements, 0U);
+      EXPECT_EQ(before.value_or(counts.audited), counts.audited);
+      before = counts.audited;
+      audited += counts.audited;
+      pruned += counts.by_reads;
+    }
+  }
+  EXPECT_GT(audited, (audited + pruned) / 5);
+  EXPECT_LT(audited, (audited + pruned) * 3 / 10);
+}
+
+TEST(PruningJudgeTest, WithoutPruningAllAreRun) {
+  Example example(1, false);
+  const auto judge = example.judge({.prune = false});
+  std::uint64_t states = 0;
+  example.for_each_state([&](const state::CrashState&) { ++states; });
+  EXPECT_EQ(example.wrong_verdicts(*judge), 0U);
+  EXPECT_EQ(judge->counts().run, states);
+}
+
+TEST(PruningJudgeTest, StatesOfEarlierGroupsAreRun) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    Example example(seed, false);
+    const EntryIndex first_base = example.timeline->index().nr_entries() / 2;
+    std::uint64_t earlier = 0;
+    example.for_each_state(
+        [&](const state::CrashState& state) { earlier += state.group->base < first_base ? 1 : 0; });
+    const auto judge = example.judge({.first_base = first_base});
+    EXPECT_EQ(example.wrong_verdicts(*judge), 0U) << "seed " << seed;
+    EXPECT_GE(judge->counts().run, earlier);
+  }
+}
+
+TEST(PruningJudgeTest, WhatCannotBeKeptIsRun) {
+  Example example(2, false);
+  const auto judge = example.judge({.max_memory_bytes = 1});
+  EXPECT_EQ(example.wrong_verdicts(*judge), 0U);
+  const auto counts = judge->counts();
+  EXPECT_GT(counts.not_learnt, 0U);
+  EXPECT_EQ(counts.not_learnt + 1, counts.run);
+}
+
+TEST(PruningJudgeTest, RunningOutOfTimeIsNotLearnt) {
+  Example example(3, false);
+  example.function = [](BlockDevice&, const std::string&) {
+    return check::Verdict{.outcome = check::Outcome::kTimeout};
+  };
+  const auto judge = example.judge();
+  EXPECT_EQ(example.wrong_verdicts(*judge), 0U);
+  EXPECT_EQ(judge->counts().by_reads, 0U);
+}
+
+TEST(PruningJudgeTest, ManyMayAskAtOnce) {
+  Example example(4, true);
+  std::vector<state::CrashState> states;
+  example.for_each_state([&](const state::CrashState& state) { states.push_back(state); });
+  const auto judge = example.judge({.jobs = 4});
+  std::atomic<std::size_t> next = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (std::size_t at = next++; at < states.size(); at = next++) {
+        EXPECT_TRUE(judge->judge(states[at]));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(example.wrong_verdicts(*judge), 0U);
+}
+
+// The same over FUSE, with what the kernel reads ahead and keeps.
+TEST_F(FuseJudgeTest, VerdictsAreThoseOfTheChecker) {
+  std::uint64_t by_reads = 0;
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    Example example(seed, true);
+    FunctionChecker checker([&](const check::Offer& offer) {
+      auto file = PosixFile::open(offer.disk_path, {.writable = true});
+      auto device = FileDevice::make(*std::move(file));
+      EXPECT_TRUE(device);
+      return example.function(**device, read_text(variable(offer, "POWERCUT_MARKS")));
+    });
+    const auto judge = PruningJudge::make(*example.timeline, checker, {.interrupt = &interrupt_});
+    ASSERT_TRUE(judge);
+    EXPECT_EQ(example.wrong_verdicts(**judge), 0U) << "seed " << seed;
+    by_reads += (*judge)->counts().by_reads;
+    EXPECT_TRUE((*judge)->close());
+  }
+  EXPECT_GT(by_reads, 0U);
+}
+
+}  // namespace
+}  // namespace powercut::explore
