@@ -128,4 +128,22 @@ Status find_last_writers(log::Reader& reader, EntryIndex from, EntryIndex to, bo
   return {};
 }
 
+Status find_last_writers(const state::LogView& view, const index::LogIndex& index,
+                         std::vector<Difference>& differences) {
+  const std::uint32_t sector_size = index.sector_size();
+  log::Reader reader(*index.log(), index.super_block(), 0, {});
+  for (Difference& difference : differences) {
+    const ByteOffset begin = align_down(difference.first_byte, sector_size);
+    const auto look = [&](const index::Extent& extent, bool) -> Status {
+      if (extent.source == index::Extent::Source::kInitial) return {};
+      const auto summary = POWERCUT_TRY(index.entry(extent.entry));
+      reader.seek(extent.entry, summary.log_offset);
+      difference.last_writer = reader.next();
+      return difference.last_writer ? Status() : to_status(reader.ending());
+    };
+    POWERCUT_TRY_STATUS(view.look_up({begin, begin + sector_size}, look));
+  }
+  return {};
+}
+
 }  // namespace powercut::replay

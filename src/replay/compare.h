@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "block/device.h"
+#include "index/log_index.h"
 #include "log/reader.h"
+#include "state/log_view.h"
 
 namespace powercut::replay {
 
@@ -45,5 +47,8 @@ struct Comparison {
 // were left out.
 [[nodiscard]] Status find_last_writers(log::Reader& reader, EntryIndex from, EntryIndex to,
                                        bool with_discards, std::vector<Difference>& differences);
+// The same where `left` holds what an instant or crash state of the log does.
+[[nodiscard]] Status find_last_writers(const state::LogView& view, const index::LogIndex& index,
+                                       std::vector<Difference>& differences);
 
 }  // namespace powercut::replay

@@ -9,6 +9,7 @@
 #include "block/file_device.h"
 #include "block/memory_device.h"
 #include "io/posix_file.h"
+#include "state/timeline.h"
 #include "support/log_builder.h"
 
 namespace powercut::replay {
@@ -115,6 +116,21 @@ TEST(LastWriters, AreTheLastEntriesInTheRangeThatCoverTheByte) {
   EXPECT_EQ(writer_of(511, 0, 6, true), 0);
   EXPECT_EQ(writer_of(511, 1, 6, true), -1);
   EXPECT_EQ(writer_of(2048, 0, 6, true), -1);
+}
+
+TEST(Compare, FindsTheLastWriterInACrashState) {
+  test::LogBuilder log;
+  log.write(0, "A").flush().write(0, "BC").write(1, "D").zeroes(2, 1);
+  const auto timeline = state::Timeline::open(log.file("x.log"), {.size_bytes = 4 * 512});
+  ASSERT_TRUE(timeline);
+  const auto view = (*timeline)->moment("epoch:2:lost:3")->view;
+  std::vector<Difference> differences(4);
+  for (std::size_t i = 0; i < 4; ++i) differences[i].first_byte = i * 512 + 7;
+  ASSERT_TRUE(find_last_writers(*view, (*timeline)->index(), differences));
+  EXPECT_EQ(differences[0].last_writer->index, 2u);
+  EXPECT_EQ(differences[1].last_writer->index, 2u);
+  EXPECT_EQ(differences[2].last_writer->index, 4u);
+  EXPECT_FALSE(differences[3].last_writer);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "base/unique_fd.h"
 #include "io/new_file.h"
 #include "log/codec.h"
+#include "state/state_id.h"
 
 namespace powercut::replay {
 namespace {
@@ -25,32 +26,6 @@ constexpr ByteCount kMaxFileBytes = 64 * kKiB;
 constexpr std::uint64_t kSamples = 32;
 constexpr ByteCount kSampleBytes = 4 * kKiB;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
-
-std::string encode(const ImageState& state) {
-  Json json;
-  json["format"] = kFormat;
-  json["version"] = kVersion;
-  json["state"] = state.is_exact() ? "at" : "moving";
-  if (state.is_exact()) {
-    json["entry"] = state.position->least;
-    json["image"] = {{"size_bytes", state.image.size_bytes},
-                     {"inode", state.image.inode},
-                     {"modified_ns", state.image.modified_ns}};
-  } else {
-    json["between"] = nullptr;
-    if (state.position) json["between"] = {state.position->least, state.position->greatest};
-    json["to"] = state.to;
-  }
-  json["base"] = state.base_path;
-  json["log"] = state.log_path;
-  if (state.log.uuid) {
-    json["log_uuid"] = log::to_string(*state.log.uuid);
-  } else {
-    json["log_bytes"] = state.log.spanned_bytes;
-    json["log_hash"] = state.log.hash;
-  }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 std::optional<log::Uuid> parse_uuid(const std::string& text) {
   std::string digits = text;
@@ -66,27 +41,34 @@ std::optional<log::Uuid> parse_uuid(const std::string& text) {
   return uuid;
 }
 
+// The library would take a negative number for a large one.
+std::uint64_t number(const Json& value) {
+  if (!value.is_number_unsigned()) throw std::invalid_argument("not a number");
+  return value.get<std::uint64_t>();
+}
+
+// One that holds an instant is there exactly, one that holds a crash state between two of them.
+bool is_sound(const ImageState& state) {
+  const auto id = state::parse_state_id(state.name);
+  if (!id || state::to_string(*id) != state.name) return false;
+  if (!state.position) return !state.has_arrived;
+  if (state.position->least > state.position->greatest) return false;
+  if (!state.has_arrived) return !state.position->is_exact();
+  return state::is_crash_state_text(state.name) || state.position == Position{id->cut, id->cut};
+}
+
 // Throws what the library throws where a member is missing or of another type.
 std::optional<ImageState> decode(const Json& json) {
   if (json.at("format") != kFormat || json.at("version") != kVersion) return std::nullopt;
-  const auto number = [&](const Json& value) {
-    // The library would take a negative number for a large one.
-    if (!value.is_number_unsigned()) throw std::invalid_argument("not a number");
-    return value.get<std::uint64_t>();
-  };
   ImageState state;
-  if (json.at("state") == "at") {
-    const EntryIndex entry = number(json.at("entry"));
-    state.position = Position{entry, entry};
-    state.to = entry;
+  state.has_arrived = json.contains("at");
+  state.name = json.at(state.has_arrived ? "at" : "to").get<std::string>();
+  if (const Json& between = json.at("between"); !between.is_null())
+    state.position = Position{number(between.at(0)), number(between.at(1))};
+  if (state.has_arrived) {
     const Json& image = json.at("image");
     state.image = {number(image.at("size_bytes")), number(image.at("inode")),
                    number(image.at("modified_ns"))};
-  } else {
-    const Json& between = json.at("between");
-    if (!between.is_null()) state.position = Position{number(between.at(0)), number(between.at(1))};
-    if (state.position && state.position->least >= state.position->greatest) return std::nullopt;
-    state.to = number(json.at("to"));
   }
   state.base_path = json.at("base").get<std::string>();
   state.log_path = json.at("log").get<std::string>();
@@ -97,18 +79,42 @@ std::optional<ImageState> decode(const Json& json) {
     state.log.spanned_bytes = number(json.at("log_bytes"));
     state.log.hash = number(json.at("log_hash"));
   }
+  if (!is_sound(state)) return std::nullopt;
   return state;
 }
 
-std::optional<ImageState> parse(const std::string& text) {
+}  // namespace
+
+std::string to_text(const ImageState& state) {
+  Json json;
+  json["format"] = kFormat;
+  json["version"] = kVersion;
+  json[state.has_arrived ? "at" : "to"] = state.name;
+  json["between"] = nullptr;
+  if (state.position) json["between"] = {state.position->least, state.position->greatest};
+  if (state.has_arrived) {
+    json["image"] = {{"size_bytes", state.image.size_bytes},
+                     {"inode", state.image.inode},
+                     {"modified_ns", state.image.modified_ns}};
+  }
+  json["base"] = state.base_path;
+  json["log"] = state.log_path;
+  if (state.log.uuid) {
+    json["log_uuid"] = log::to_string(*state.log.uuid);
+  } else {
+    json["log_bytes"] = state.log.spanned_bytes;
+    json["log_hash"] = state.log.hash;
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::optional<ImageState> parse_image_state(std::string_view text) {
   try {
     return decode(Json::parse(text));
   } catch (const std::exception&) {  // whatever is wrong with it
     return std::nullopt;
   }
 }
-
-}  // namespace
 
 Result<LogIdentity> identity_of(const File& log, const log::SuperBlock& super_block,
                                 const LogIdentity* like) {
@@ -147,7 +153,7 @@ Result<std::optional<ImageState>> read_image_state(const std::string& path) {
   if (!file) return Unexpected(file.error());
   std::string text(std::min(POWERCUT_TRY((*file)->size()), kMaxFileBytes), '\0');
   POWERCUT_TRY_STATUS(read_exactly(**file, 0, std::as_writable_bytes(std::span(text))));
-  auto state = parse(text);
+  auto state = parse_image_state(text);
   if (!state) {
     return bad_input(
         fmt::format("'{}' is not what powercut keeps of an image, or damaged; remove it, or name "
@@ -159,7 +165,7 @@ Result<std::optional<ImageState>> read_image_state(const std::string& path) {
 
 Status write_image_state(const std::string& path, const ImageState& state) {
   const auto file = POWERCUT_TRY(NewFile::make(path));
-  const std::string text = encode(state);
+  const std::string text = to_text(state);
   POWERCUT_TRY_STATUS(file->file().write_at(0, std::as_bytes(std::span(text))));
   POWERCUT_TRY_STATUS(file->file().sync());
   POWERCUT_TRY_STATUS(file->finish());

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known of an image that a log has been replayed onto, kept in a small file beside it, so that
 // the next replay can go on from there, forwards or back. As long as an image is being taken from one
-// instant to another the file says so: a replay that was broken off is seen, and finished.
+// instant or crash state to another the file says so: a replay that was broken off is seen, and finished.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "io/posix_file.h"
 #include "log/entry.h"
@@ -35,18 +36,30 @@ struct ImageStamp {
 };
 [[nodiscard]] Result<ImageStamp> stamp_of(const PosixFile& image);
 
+// An instant or crash state of a log.
+struct Place {
+  std::string name;  // state::Moment::name; "": somewhere in between
+  Position position;
+};
+
 struct ImageState {
   std::string log_path;  // for people
   LogIdentity log;
   std::string base_path;  // where the initial content came from; "": it was zeroes
+  // The instant or crash state that it holds, or is on its way to: state::Moment::name.
+  std::string name;
+  bool has_arrived = false;
   // Nothing: it is being written as a whole.
   std::optional<Position> position;
-  EntryIndex to = 0;  // where it is on its way to, unless position is exact
-  ImageStamp image;   // of an exact position: when it had come there
+  ImageStamp image;  // when it had arrived
 
-  [[nodiscard]] bool is_exact() const { return position && position->is_exact(); }
   friend bool operator==(const ImageState&, const ImageState&) = default;
 };
+
+// What stands in the file.
+[[nodiscard]] std::string to_text(const ImageState& state);
+// Nothing if it is none of these.
+[[nodiscard]] std::optional<ImageState> parse_image_state(std::string_view text);
 
 // Nothing if there is no such file. Errors: it cannot be read; it is none of these (kBadInput).
 [[nodiscard]] Result<std::optional<ImageState>> read_image_state(const std::string& path);

@@ -22,15 +22,17 @@ ImageState some_state() {
   state.log.spanned_bytes = 7;
   state.log.hash = ~std::uint64_t{0};
   state.base_path = "/x/base";
+  state.name = "entry:5";
+  state.has_arrived = true;
   state.position = Position{5, 5};
-  state.to = 5;
   state.image = {1024, 77, 1'700'000'000'123'456'789};
   return state;
 }
 
-ImageState moving(ImageState state, std::optional<Position> position, EntryIndex to) {
+ImageState moving(ImageState state, std::optional<Position> position, const std::string& to) {
+  state.name = to;
+  state.has_arrived = false;
   state.position = position;
-  state.to = to;
   state.image = {};
   return state;
 }
@@ -50,8 +52,15 @@ TEST(ImageState, ComesBackAsItWas) {
   ImageState state = some_state();
   state.base_path = "/x/base";
   EXPECT_EQ(written_and_read(state), state);
-  EXPECT_EQ(written_and_read(moving(state, Position{3, 9}, 3)), moving(state, Position{3, 9}, 3));
-  EXPECT_EQ(written_and_read(moving(state, std::nullopt, 4)), moving(state, std::nullopt, 4));
+  for (const auto& other : {moving(state, Position{3, 9}, "entry:3"),
+                            moving(state, Position{3, 9}, "exact:8:kept:4.6-8:torn:5:0:unit:4096"),
+                            moving(state, std::nullopt, "entry:4")}) {
+    EXPECT_EQ(written_and_read(other), other);
+  }
+  ImageState crashed = state;
+  crashed.name = "epoch:5:lost:4:discard:stale";
+  crashed.position = Position{0, 9};
+  EXPECT_EQ(written_and_read(crashed), crashed);
   state.log = {};
   state.log.uuid = *log::make_uuid();
   EXPECT_EQ(written_and_read(state), state);
@@ -63,8 +72,8 @@ TEST(ImageState, IsReplacedAsAWhole) {
   ImageState state = some_state();
   state.base_path = "";
   ASSERT_TRUE(write_image_state(directory / "s", state));
-  ASSERT_TRUE(write_image_state(directory / "s", moving(state, Position{1, 2}, 2)));
-  EXPECT_EQ((**read_image_state(directory / "s")).to, 2u);
+  ASSERT_TRUE(write_image_state(directory / "s", moving(state, Position{1, 2}, "entry:2")));
+  EXPECT_EQ((**read_image_state(directory / "s")).name, "entry:2");
   EXPECT_FALSE(write_image_state(directory / "absent/s", state));
 }
 
@@ -92,8 +101,14 @@ TEST(ImageState, RefusesWhatIsNone) {
     return text.replace(at, what.size(), instead);
   };
   expect_refused(with("\"version\": 1", "\"version\": 2"));
-  expect_refused(with("\"entry\": 5", "\"entry\": -5"));
-  expect_refused(with("\"entry\": 5", "\"entry\": \"5\""));
+  expect_refused(with("entry:5", "entry:6"));
+  expect_refused(with("entry:5", "entry:05"));
+  expect_refused(with("entry:5", "flush:5"));
+  expect_refused(with("\"entry:5\"", "5"));
+  expect_refused(with("5,", "-5,"));
+  expect_refused(with("5,", "\"5\","));
+  expect_refused(with("5,", "6,"));
+  expect_refused(with("\"at\"", "\"to\""));
   expect_refused(with("\"log_hash\"", "\"log_hish\""));
   expect_refused(with("\"format\"", "\"formats\""));
   expect_refused("{}");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The index says which places were written between the two instants, and which entry won each by the
-// one that is wanted. A WorkQueue copies those payloads from the log; what no entry had written yet
-// comes from the initial content by a queue of its own. No two pieces overlap, so their order is free: it
-// is that of the device.
+// The index says which places were written between the two, and the view of the one that is wanted which
+// entry each has its content from. A WorkQueue copies those payloads from the log; what no entry had
+// written yet comes from the initial content, and noise from the view, by queues of their own. No two pieces
+// overlap, so their order is free: it is that of the device.
 #include "replay/jump.h"
 
 #include <fmt/format.h>
@@ -47,26 +47,49 @@ class DeviceAsFile final : public File {
   BlockDevice& device_;
 };
 
+// Copies from another device than the log, by threads that are only made when there is something to
+// copy.
+class DeviceQueue {
+ public:
+  DeviceQueue(BlockDevice& from, BlockDevice& to, const JumpOptions& options)
+      : file_(from), to_(to), options_(options) {}
+
+  Status copy(ByteRange range) {
+    if (!queue_) queue_.emplace(file_, to_, options_.workers, options_.stripe_size);
+    return queue_->add({kNoEntry, range, range.begin});
+  }
+  Status drain() { return queue_ ? queue_->drain() : Status(); }
+
+ private:
+  const DeviceAsFile file_;
+  BlockDevice& to_;
+  const JumpOptions& options_;
+  std::optional<WorkQueue> queue_;
+};
+
 class Jumper {
  public:
-  Jumper(const state::Timeline& timeline, EntryIndex to, BlockDevice& device,
+  Jumper(const state::Timeline& timeline, const state::Moment& to, BlockDevice& device,
          const JumpOptions& options)
       : index_(timeline.index()),
         base_(timeline.base()),
         initial_(timeline.view(0)),
-        initial_file_(*initial_),
         size_bytes_(timeline.device_size_bytes()),
         to_(to),
         device_(device),
         options_(options),
-        queue_(*index_.log(), device, options.workers, options.stripe_size) {}
+        queue_(*index_.log(), device, options.workers, options.stripe_size),
+        initial_queue_(*initial_, device, options),
+        noise_queue_(*to.view, device, options) {}
 
   Result<JumpTotals> run(const std::optional<Position>& position) {
     POWERCUT_TRY_STATUS(check_device());
-    POWERCUT_TRY_STATUS(position ? write_changes(position->and_also(to_)) : write_all());
+    POWERCUT_TRY_STATUS(position ? write_changes(position->and_also(Position::of(to_)))
+                                 : write_all());
     POWERCUT_TRY_STATUS(finish_zeroes());
     POWERCUT_TRY_STATUS(queue_.drain());
-    if (initial_queue_) POWERCUT_TRY_STATUS(initial_queue_->drain());
+    POWERCUT_TRY_STATUS(initial_queue_.drain());
+    POWERCUT_TRY_STATUS(noise_queue_.drain());
     if (options_.flush) POWERCUT_TRY_STATUS(device_.flush());
     return totals_;
   }
@@ -85,21 +108,25 @@ class Jumper {
     return {};
   }
 
-  // What changes() says of the content holds for the later of the instants; for another one each
+  // What changes() says of the content holds for the later of the instants; for anything else each
   // range has to be looked up.
   Status write_changes(const Position& span) {
-    const auto add = [&](const index::Extent& extent) { return this->add(extent); };
-    if (span.greatest == to_) {
-      return index_.changes({0, whole_sectors()}, span.least, span.greatest, add);
+    if (!to_.crash_state && span.greatest == to_.least) {
+      return index_.changes({0, whole_sectors()}, span.least, span.greatest,
+                            [&](const index::Extent& extent) { return add(extent, false); });
     }
     return changed_ranges(index_, size_bytes_, span.least, span.greatest,
-                          [&](ByteRange range) { return index_.look_up(range, to_, add); });
+                          [&](ByteRange range) { return write(range); });
   }
 
   Status write_all() {
-    POWERCUT_TRY_STATUS(index_.look_up(
-        {0, whole_sectors()}, to_, [&](const index::Extent& extent) { return this->add(extent); }));
+    POWERCUT_TRY_STATUS(write({0, whole_sectors()}));
     return restore({whole_sectors(), size_bytes_});
+  }
+
+  Status write(ByteRange range) {
+    return to_.view->look_up(
+        range, [&](const index::Extent& extent, bool is_noise) { return add(extent, is_noise); });
   }
 
   // No entry reaches into a part of a sector at the device's end.
@@ -107,10 +134,11 @@ class Jumper {
     return align_down(size_bytes_, index_.sector_size());
   }
 
-  Status add(const index::Extent& extent) {
+  Status add(const index::Extent& extent, bool is_noise) {
     if (options_.progress && totals_.pieces % kProgressInterval == 0) {
       options_.progress(extent.range.begin);
     }
+    if (is_noise) return make_noise(extent.range);
     switch (extent.source) {
       case index::Extent::Source::kInitial:
         return restore(extent.range);
@@ -171,51 +199,53 @@ class Jumper {
   }
   Status copy_initial(ByteRange range) {
     if (range.size() == 0) return {};
-    if (!initial_queue_) {
-      initial_queue_.emplace(initial_file_, device_, options_.workers, options_.stripe_size);
-    }
     totals_.restored_bytes += range.size();
     ++totals_.pieces;
-    return initial_queue_->add({kNoEntry, range, range.begin});
+    return initial_queue_.copy(range);
+  }
+  Status make_noise(ByteRange range) {
+    totals_.noise_bytes += range.size();
+    ++totals_.pieces;
+    return noise_queue_.copy(range);
   }
 
   const index::LogIndex& index_;
   const std::shared_ptr<BlockDevice> base_;
   const std::shared_ptr<state::InstantView> initial_;
-  const DeviceAsFile initial_file_;
   const ByteCount size_bytes_;
-  const EntryIndex to_;
+  const state::Moment& to_;
   BlockDevice& device_;
   const JumpOptions& options_;
   JumpTotals totals_;
   ByteRange zeroes_;  // not handed out yet
   WorkQueue queue_;
-  std::optional<WorkQueue> initial_queue_;
+  DeviceQueue initial_queue_;
+  DeviceQueue noise_queue_;
 };
 
 }  // namespace
 
-Position Position::and_also(EntryIndex instant) const {
-  return {std::min(least, instant), std::max(greatest, instant)};
+Position Position::and_also(const Position& other) const {
+  return {std::min(least, other.least), std::max(greatest, other.greatest)};
 }
 
 Result<JumpTotals> jump(const state::Timeline& timeline, std::optional<Position> position,
-                        EntryIndex to, BlockDevice& device, const JumpOptions& options) {
+                        const state::Moment& to, BlockDevice& device, const JumpOptions& options) {
   return Jumper(timeline, to, device, options).run(position);
 }
 
 Result<bool> needs_initial_content(const state::Timeline& timeline,
-                                   std::optional<Position> position, EntryIndex to) {
+                                   std::optional<Position> position, const state::Moment& to) {
   const index::LogIndex& index = timeline.index();
   const ByteCount size_bytes = timeline.device_size_bytes();
   bool is_needed = !is_aligned(size_bytes, index.sector_size()) && !position;
-  const auto look = [&](const index::Extent& extent) -> Status {
+  const auto look = [&](const index::Extent& extent, bool) -> Status {
     is_needed = is_needed || extent.source == index::Extent::Source::kInitial;
     // The one way to end the walk.
     return is_needed ? Status(environment_error("enough")) : Status();
   };
-  const auto look_at = [&](ByteRange range) { return index.look_up(range, to, look); };
-  const Position span = position.value_or(Position{}).and_also(to);
+  const auto look_at = [&](ByteRange range) { return to.view->look_up(range, look); };
+  const Position span = position.value_or(Position{}).and_also(Position::of(to));
   const Status status = position
                             ? changed_ranges(index, size_bytes, span.least, span.greatest, look_at)
                             : look_at({0, align_down(size_bytes, index.sector_size())});
@@ -223,16 +253,17 @@ Result<bool> needs_initial_content(const state::Timeline& timeline,
   return is_needed;
 }
 
-Result<std::optional<Difference>> find_mismatch(const state::Timeline& timeline, EntryIndex held,
-                                                EntryIndex to, BlockDevice& device,
+Result<std::optional<Difference>> find_mismatch(const state::Timeline& timeline,
+                                                const state::Moment& held, const state::Moment& to,
+                                                BlockDevice& device,
                                                 const std::function<void(ByteOffset)>& progress) {
-  const auto expected = timeline.view(held);
+  const Position span = Position::of(held).and_also(Position::of(to));
   const ByteCount unit = std::min<ByteCount>(timeline.index().sector_size(), kMiB);
   std::optional<Difference> found;
   const auto take_first = [&](ByteRange range) -> Status {
     std::vector<std::byte> left(std::min(unit, range.size()));
     std::vector<std::byte> right(left.size());
-    POWERCUT_TRY_STATUS(read_unaligned(*expected, range.begin, left));
+    POWERCUT_TRY_STATUS(read_unaligned(*held.view, range.begin, left));
     POWERCUT_TRY_STATUS(read_unaligned(device, range.begin, right));
     const auto byte = static_cast<std::size_t>(
         std::mismatch(left.begin(), left.end(), right.begin()).first - left.begin());
@@ -240,11 +271,12 @@ Result<std::optional<Difference>> find_mismatch(const state::Timeline& timeline,
     // The one way to end the search.
     return environment_error("found");
   };
-  const Status status = changed_ranges(
-      timeline.index(), timeline.device_size_bytes(), held, to, [&](ByteRange range) -> Status {
-        if (progress) progress(range.begin);
-        return differing_ranges(*expected, device, range, unit, take_first);
-      });
+  const Status status =
+      changed_ranges(timeline.index(), timeline.device_size_bytes(), span.least, span.greatest,
+                     [&](ByteRange range) -> Status {
+                       if (progress) progress(range.begin);
+                       return differing_ranges(*held.view, device, range, unit, take_first);
+                     });
   if (!status && !found) return Unexpected(status.error());
   return found;
 }

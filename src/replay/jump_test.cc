@@ -61,7 +61,7 @@ TEST(Jump, GoesForwardsAndBack) {
     for (EntryIndex to = 0; to < 7; ++to) {
       MemoryDevice device(4 * kSector);
       ASSERT_TRUE(device.write(0, log.image_after(from, 4 * kSector), Fua::kNo));
-      const auto totals = jump(*timeline, Position{from, from}, to, device);
+      const auto totals = jump(*timeline, Position{from, from}, timeline->moment(to), device);
       ASSERT_TRUE(totals) << totals.error().message;
       EXPECT_EQ(sketch(device.content()), expected[to]) << from << " to " << to;
     }
@@ -80,13 +80,13 @@ TEST(Jump, WritesEachPlaceOnceAndNothingElse) {
                           ++written[i];
                         return {};
                       });
-  const auto totals = jump(*timeline, Position{1, 1}, 4, device, {.workers = 1});
+  const auto totals = jump(*timeline, Position{1, 1}, timeline->moment(4), device, {.workers = 1});
   ASSERT_TRUE(totals);
   EXPECT_THAT(written, testing::ElementsAre(0, 0, 1, 1, 0, 0, 0, 0));
   EXPECT_EQ(totals->copied_bytes, 2 * kSector);
-  ASSERT_TRUE(jump(*timeline, Position{4, 4}, 3, device, {.workers = 1}));
+  ASSERT_TRUE(jump(*timeline, Position{4, 4}, timeline->moment(3), device, {.workers = 1}));
   EXPECT_THAT(written, testing::ElementsAre(0, 0, 1, 2, 0, 0, 0, 0));
-  ASSERT_TRUE(jump(*timeline, Position{3, 3}, 3, device, {.workers = 1}));
+  ASSERT_TRUE(jump(*timeline, Position{3, 3}, timeline->moment(3), device, {.workers = 1}));
   EXPECT_THAT(written, testing::ElementsAre(0, 0, 1, 2, 0, 0, 0, 0));
 }
 
@@ -97,7 +97,7 @@ TEST(Jump, WithoutAPositionWritesEverything) {
   ASSERT_TRUE(
       device.write(0, std::vector<std::byte>(device.size_bytes(), std::byte{'x'}), Fua::kNo));
   const auto timeline = open_timeline(log.file(), 4 * kSector + 100);
-  ASSERT_TRUE(jump(*timeline, std::nullopt, 1, device));
+  ASSERT_TRUE(jump(*timeline, std::nullopt, timeline->moment(1), device));
   EXPECT_EQ(sketch(ConstBytes(device.content()).first(4 * kSector)), ".A..");
   const auto tail = device.content();
   EXPECT_TRUE(std::all_of(tail.end() - 100, tail.end(), [](auto b) { return b == std::byte{0}; }));
@@ -110,22 +110,23 @@ TEST(Jump, TakesWhatWasNotWrittenFromTheBase) {
   ASSERT_TRUE(base->write(0, std::vector<std::byte>(4 * kSector, std::byte{'i'}), Fua::kNo));
   const auto timeline = open_timeline(log.file(), 4 * kSector, base);
   MemoryDevice device(4 * kSector);
-  ASSERT_TRUE(jump(*timeline, std::nullopt, 2, device));
+  ASSERT_TRUE(jump(*timeline, std::nullopt, timeline->moment(2), device));
   EXPECT_EQ(sketch(device.content()), "iABi");
-  ASSERT_TRUE(jump(*timeline, Position{2, 2}, 1, device));
+  ASSERT_TRUE(jump(*timeline, Position{2, 2}, timeline->moment(1), device));
   EXPECT_EQ(sketch(device.content()), "iAii");
 }
 
 TEST(Jump, LeavesWhatLiesBehindTheRecordedDevice) {
   LogBuilder log;
   log.write(1, "A");
+  const auto two = timeline_of(log, 2);
   MemoryDevice device(4 * kSector);
   ASSERT_TRUE(
       device.write(0, std::vector<std::byte>(device.size_bytes(), std::byte{'x'}), Fua::kNo));
-  ASSERT_TRUE(jump(*timeline_of(log, 2), std::nullopt, 1, device));
+  ASSERT_TRUE(jump(*two, std::nullopt, two->moment(1), device));
   EXPECT_EQ(sketch(device.content()), ".Axx");
   MemoryDevice small(kSector);
-  const auto totals = jump(*timeline_of(log, 2), std::nullopt, 1, small);
+  const auto totals = jump(*two, std::nullopt, two->moment(1), small);
   ASSERT_FALSE(totals);
   EXPECT_EQ(totals.error().kind, ErrorKind::kBadInput);
 }
@@ -141,7 +142,7 @@ TEST(Jump, NamesEntryAndPlaceOfAnError) {
                           return os_error("write of a test", EIO);
                         return {};
                       });
-  const auto totals = jump(*timeline, Position{0, 0}, 100, device);
+  const auto totals = jump(*timeline, Position{0, 0}, timeline->moment(100), device);
   ASSERT_FALSE(totals);
   EXPECT_EQ(totals.error().os_errno, EIO);
   EXPECT_THAT(totals.error().message, HasSubstr("replaying entry 49 to byte 25600 of 'x.img'"));
@@ -151,12 +152,12 @@ TEST(Jump, KnowsWhetherInitialContentIsNeeded) {
   LogBuilder log;
   log.write(0, "AB").write(1, "C").write(2, "D").discard(0, 3);
   const auto timeline = timeline_of(log, 4);
-  EXPECT_FALSE(*needs_initial_content(*timeline, Position{0, 0}, 4));
-  EXPECT_FALSE(*needs_initial_content(*timeline, Position{2, 2}, 1));
-  EXPECT_TRUE(*needs_initial_content(*timeline, Position{3, 3}, 1));
-  EXPECT_TRUE(*needs_initial_content(*timeline, Position{4, 4}, 2));
-  EXPECT_FALSE(*needs_initial_content(*timeline, Position{4, 4}, 3));
-  EXPECT_TRUE(*needs_initial_content(*timeline, std::nullopt, 4));
+  EXPECT_FALSE(*needs_initial_content(*timeline, Position{0, 0}, timeline->moment(4)));
+  EXPECT_FALSE(*needs_initial_content(*timeline, Position{2, 2}, timeline->moment(1)));
+  EXPECT_TRUE(*needs_initial_content(*timeline, Position{3, 3}, timeline->moment(1)));
+  EXPECT_TRUE(*needs_initial_content(*timeline, Position{4, 4}, timeline->moment(2)));
+  EXPECT_FALSE(*needs_initial_content(*timeline, Position{4, 4}, timeline->moment(3)));
+  EXPECT_TRUE(*needs_initial_content(*timeline, std::nullopt, timeline->moment(4)));
 }
 
 TEST(FindMismatch, LooksAtAllThatWillBeTouched) {
@@ -165,14 +166,17 @@ TEST(FindMismatch, LooksAtAllThatWillBeTouched) {
   const auto timeline = timeline_of(log, 8);
   MemoryDevice device(8 * kSector);
   ASSERT_TRUE(device.write(0, log.image_after(2, 8 * kSector), Fua::kNo));
-  EXPECT_EQ(*find_mismatch(*timeline, 2, 4, device), std::nullopt);
-  EXPECT_EQ(*find_mismatch(*timeline, 2, 0, device), std::nullopt);
+  EXPECT_EQ(*find_mismatch(*timeline, timeline->moment(2), timeline->moment(4), device),
+            std::nullopt);
+  EXPECT_EQ(*find_mismatch(*timeline, timeline->moment(2), timeline->moment(0), device),
+            std::nullopt);
   // Sector 7 is none of what is written.
   const std::vector<std::byte> byte(1, std::byte{'x'});
   ASSERT_TRUE(device.write(7 * kSector, byte, Fua::kNo));
-  EXPECT_EQ(*find_mismatch(*timeline, 2, 4, device), std::nullopt);
+  EXPECT_EQ(*find_mismatch(*timeline, timeline->moment(2), timeline->moment(4), device),
+            std::nullopt);
   ASSERT_TRUE(device.write(3 * kSector + 7, byte, Fua::kNo));
-  const auto found = find_mismatch(*timeline, 2, 4, device);
+  const auto found = find_mismatch(*timeline, timeline->moment(2), timeline->moment(4), device);
   ASSERT_TRUE(found && *found);
   EXPECT_EQ((*found)->range, (ByteRange{3 * kSector, 4 * kSector}));
   EXPECT_EQ((*found)->first_byte, 3 * kSector + 7);
@@ -264,9 +268,12 @@ void expect_walks_like_the_model(std::uint64_t seed) {
   for (int step = 0; step < 6; ++step) {
     const EntryIndex to = prng.between(0, walk.log.nr_entries());
     if (position) {
-      EXPECT_EQ(*find_mismatch(*walk.timeline, position->least, to, *walk.device), std::nullopt);
+      EXPECT_EQ(*find_mismatch(*walk.timeline, walk.timeline->moment(position->least),
+                               walk.timeline->moment(to), *walk.device),
+                std::nullopt);
     }
-    const auto totals = jump(*walk.timeline, position, to, *walk.device, options);
+    const auto totals =
+        jump(*walk.timeline, position, walk.timeline->moment(to), *walk.device, options);
     ASSERT_TRUE(totals) << totals.error().message;
     ASSERT_EQ(content_of(*walk.device), walk.image(to)) << "step " << step << " to " << to;
     position = Position{to, to};
@@ -287,8 +294,9 @@ TEST(Jump, Canary) {
     Prng prng(seed);
     const Walk walk = random_walk(prng);
     const EntryIndex last = walk.log.nr_entries();
-    ASSERT_TRUE(jump(*walk.timeline, std::nullopt, last, *walk.device));
-    ASSERT_TRUE(jump(*walk.timeline, Position{last / 2, last / 2}, 0, *walk.device));
+    ASSERT_TRUE(jump(*walk.timeline, std::nullopt, walk.timeline->moment(last), *walk.device));
+    ASSERT_TRUE(
+        jump(*walk.timeline, Position{last / 2, last / 2}, walk.timeline->moment(0), *walk.device));
     if (content_of(*walk.device) != walk.image(0)) ++noticed;
   }
   EXPECT_GT(noticed, 50);
@@ -305,7 +313,7 @@ TEST(Jump, AgreesWithStreaming) {
     const auto file = walk.log.file();
     auto reader = log::Reader::open(*file);
     ASSERT_TRUE(reader && replay(*reader, 0, to, streamed));
-    ASSERT_TRUE(jump(*walk.timeline, std::nullopt, to, *walk.device));
+    ASSERT_TRUE(jump(*walk.timeline, std::nullopt, walk.timeline->moment(to), *walk.device));
     ASSERT_EQ(content_of(*walk.device), streamed.content());
   }
 }
@@ -351,17 +359,17 @@ TEST(Jump, GoesOnFromWhereverItWasBrokenOff) {
       const auto image = std::make_shared<MemoryDevice>(walk.size);
       ASSERT_TRUE(image->write(0, walk.image(from), Fua::kNo));
       Breaking breaking(image, requests);
-      const auto totals =
-          jump(*walk.timeline, Position{from, from}, to, breaking.device(), {.stripe_size = 8192});
+      const auto totals = jump(*walk.timeline, Position{from, from}, walk.timeline->moment(to),
+                               breaking.device(), {.stripe_size = 8192});
       ASSERT_EQ(totals.has_value(), !breaking.is_broken());
       if (totals) break;
       // To where it was to go, or somewhere else.
-      const Position between = Position{from, from}.and_also(to);
+      const Position between = Position{from, from}.and_also(Position{to, to});
       MemoryDevice copy(walk.size);
       ASSERT_TRUE(copy.write(0, image->content(), Fua::kNo));
-      ASSERT_TRUE(jump(*walk.timeline, between, to, *image));
+      ASSERT_TRUE(jump(*walk.timeline, between, walk.timeline->moment(to), *image));
       ASSERT_EQ(image->content(), walk.image(to)) << "broken off at request " << requests;
-      ASSERT_TRUE(jump(*walk.timeline, between, later, copy));
+      ASSERT_TRUE(jump(*walk.timeline, between, walk.timeline->moment(later), copy));
       ASSERT_EQ(copy.content(), walk.image(later)) << "broken off at request " << requests;
     }
   }
@@ -379,14 +387,14 @@ TEST(Jump, GoldenLogsByRandomInstants) {
     std::optional<Position> position = Position{0, 0};
     for (int step = 0; step < 4; ++step) {
       const EntryIndex to = prng.between(0, golden.nr_entries);
-      ASSERT_TRUE(jump(*timeline, position, to, *device));
+      ASSERT_TRUE(jump(*timeline, position, timeline->moment(to), *device));
       position = Position{to, to};
       const auto streamed = new_file_device(golden.device_size_bytes);
       auto reader = log::Reader::open(*log);
       ASSERT_TRUE(reader && replay(*reader, 0, to, *streamed));
       EXPECT_TRUE(compare(*device, *streamed, golden.device_size_bytes)->is_identical()) << to;
     }
-    ASSERT_TRUE(jump(*timeline, position, golden.nr_entries, *device));
+    ASSERT_TRUE(jump(*timeline, position, timeline->moment(golden.nr_entries), *device));
     EXPECT_EQ(test::sha256(device->file()), golden.replay_image_sha256);
   }
 }

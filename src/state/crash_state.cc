@@ -101,6 +101,24 @@ class Resolver {
 
 }  // namespace
 
+Survival survival_of(const CrashState& state, EntryIndex entry) {
+  using Kind = Survival::Kind;
+  const CrashGroup& group = *state.group;
+  if (entry < group.base) return {Kind::kDurable};
+  const auto at = std::lower_bound(
+      group.entries.begin(), group.entries.end(), entry,
+      [](const GroupEntry& candidate, EntryIndex wanted) { return candidate.entry < wanted; });
+  if (at == group.entries.end() || at->entry != entry) return {Kind::kBehind};
+  if (at->is_must) return {Kind::kDurable};
+  const auto number = static_cast<std::size_t>(at - group.entries.begin());
+  const auto may = static_cast<std::size_t>(
+      std::lower_bound(group.may.begin(), group.may.end(), number) - group.may.begin());
+  for (const auto& tear : state.choice.torn) {
+    if (tear.may == may) return {Kind::kTorn, tear.units};
+  }
+  return {state.choice.kept[may] ? Kind::kKept : Kind::kLost};
+}
+
 std::uint64_t nr_units(const ByteRange& range, ByteCount unit_bytes) {
   return (align_up(range.end, unit_bytes) - align_down(range.begin, unit_bytes)) / unit_bytes;
 }

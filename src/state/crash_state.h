@@ -30,6 +30,22 @@ struct CrashState {
   DiscardPolicy discard = {};
 };
 
+// What became of one entry's data in a state.
+struct Survival {
+  enum class Kind {
+    kDurable,  // of M
+    kKept,     // of W, and it survived
+    kTorn,     // of W, and some of its atomic units did
+    kLost,     // of W, and nothing did
+    kBehind,   // it cannot have survived this cut
+  };
+  Kind kind = Kind::kBehind;
+  std::vector<NumberRange> units = {};  // of kTorn: that survived
+  friend bool operator==(const Survival&, const Survival&) = default;
+};
+// Of an entry with data; of others the answer means nothing.
+[[nodiscard]] Survival survival_of(const CrashState& state, EntryIndex entry);
+
 // Atomic units lie where the device has them: a write that begins in the middle of one has a part of
 // it as its first.
 [[nodiscard]] std::uint64_t nr_units(const ByteRange& range, ByteCount unit_bytes);

@@ -17,6 +17,13 @@ bool has_unit(const std::vector<NumberRange>& units, std::uint64_t unit) {
   return at != units.begin() && unit <= std::prev(at)->last;
 }
 
+index::Extent extent_of(const CrashPiece& piece, ByteRange part) {
+  if (piece.source != CrashPiece::Source::kPayload)
+    return {part, index::Extent::Source::kZeroes, piece.entry, 0};
+  return {part, index::Extent::Source::kPayload, piece.entry,
+          piece.log_offset + (part.begin - piece.range.begin)};
+}
+
 bool continues(const CrashPiece& a, const CrashPiece& b) {
   return a.range.end == b.range.begin && a.entry == b.entry;
 }
@@ -120,7 +127,7 @@ Status read_piece(const CrashPiece& piece, const File& log, const DiscardPolicy&
   return with_context(status.error(), fmt::format("'{}', entry {}", log.name(), piece.entry));
 }
 
-CrashView::CrashView(std::shared_ptr<const File> log, std::shared_ptr<BlockDevice> base,
+CrashView::CrashView(std::shared_ptr<const File> log, std::shared_ptr<LogView> base,
                      const CrashState& state, const GroupMap& map, std::string name)
     : log_(std::move(log)),
       base_(std::move(base)),
@@ -179,6 +186,24 @@ Result<std::optional<ByteRange>> CrashView::next_data(ByteOffset offset) {
     at = gap_end;
   }
   return std::nullopt;
+}
+
+Status CrashView::look_up(ByteRange range, const Sink& sink) const {
+  auto piece = piece_at(range.begin);
+  for (ByteOffset at = range.begin; at < range.end;) {
+    const ByteOffset piece_begin = piece == pieces_.end() ? range.end : piece->range.begin;
+    if (at < piece_begin) {
+      const ByteRange gap{at, std::min(range.end, piece_begin)};
+      POWERCUT_TRY_STATUS(base_->look_up(gap, sink));
+      at = gap.end;
+      continue;
+    }
+    const ByteRange part{at, std::min(range.end, piece->range.end)};
+    POWERCUT_TRY_STATUS(sink(extent_of(*piece, part), piece->source == CrashPiece::Source::kNoise));
+    at = part.end;
+    ++piece;
+  }
+  return {};
 }
 
 }  // namespace powercut::state

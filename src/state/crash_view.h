@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "block/read_only_device.h"
 #include "state/crash_state.h"
+#include "state/log_view.h"
 
 namespace powercut::state {
 
@@ -63,17 +63,18 @@ struct CrashPiece {
 
 // What is durable in front of the group, and over it the writes of the group that persisted, in the
 // order of the log. Nothing is copied: making one costs as much as the group is large, whatever the
-// log's size. Read only (EROFS), thread-safe, any alignment.
-class CrashView final : public ReadOnlyDevice {
+// log's size.
+class CrashView final : public LogView {
  public:
   // `base` is the device behind the first group->base entries, with the same discard policy.
-  CrashView(std::shared_ptr<const File> log, std::shared_ptr<BlockDevice> base,
-            const CrashState& state, const GroupMap& map, std::string name);
+  CrashView(std::shared_ptr<const File> log, std::shared_ptr<LogView> base, const CrashState& state,
+            const GroupMap& map, std::string name);
 
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] ByteCount size_bytes() const override { return base_->size_bytes(); }
   [[nodiscard]] Status read(ByteOffset offset, MutableBytes buffer) override;
   [[nodiscard]] Result<std::optional<ByteRange>> next_data(ByteOffset offset) override;
+  [[nodiscard]] Status look_up(ByteRange range, const Sink& sink) const override;
 
   // Where it is not what stood there in front of the group; rising.
   [[nodiscard]] const std::vector<CrashPiece>& pieces() const { return pieces_; }
@@ -84,7 +85,7 @@ class CrashView final : public ReadOnlyDevice {
   [[nodiscard]] Pieces::const_iterator piece_at(ByteOffset offset) const;
 
   const std::shared_ptr<const File> log_;
-  const std::shared_ptr<BlockDevice> base_;
+  const std::shared_ptr<LogView> base_;
   const DiscardPolicy discard_;
   const std::string name_;
   Pieces pieces_;

@@ -87,6 +87,30 @@ void expect_reads(BlockDevice& device, Prng& prng) {
   for (; at < whole.size(); ++at) ASSERT_EQ(whole[at], std::byte{0}) << at;
 }
 
+// What look_up() says of where a view has its content from, which is what read() gives.
+void expect_sources(const Timeline& timeline, LogView& view) {
+  using Source = index::Extent::Source;
+  std::vector<std::byte> content(view.size_bytes());
+  ASSERT_TRUE(view.read(0, content));
+  std::vector<std::byte> found(content.size());
+  ByteOffset end = 0;
+  const auto take = [&](const index::Extent& extent, bool is_noise) -> Status {
+    EXPECT_EQ(extent.range.begin, end);
+    end = extent.range.end;
+    const auto part = MutableBytes(found).subspan(extent.range.begin, extent.range.size());
+    if (is_noise) return view.read(extent.range.begin, part);
+    if (extent.source == Source::kInitial) return timeline.base()->read(extent.range.begin, part);
+    if (extent.source == Source::kZeroes) return {};
+    return read_exactly(*timeline.index().log(), extent.log_offset, part);
+  };
+  ASSERT_TRUE(view.look_up({0, content.size()}, take));
+  EXPECT_EQ(end, content.size());
+  EXPECT_EQ(found, content);
+  end = kSector;
+  ASSERT_TRUE(view.look_up({kSector, 2 * kSector}, take));
+  EXPECT_EQ(end, 2 * kSector);
+}
+
 // All that exhaustive finds, each by way of its id's text.
 Contents enumerate(const Timeline& timeline, const Asked& asked, Prng& prng) {
   const auto group = timeline.group(asked.model, asked.cut);
@@ -116,6 +140,7 @@ Contents enumerate(const Timeline& timeline, const Asked& asked, Prng& prng) {
     if (!named) throw std::runtime_error(named.error().message);
     EXPECT_EQ(content(**named), here) << text;
     expect_reads(*view, prng);
+    if (prng.one_in(4)) expect_sources(timeline, *view);
     contents.insert(here);
   }
   EXPECT_EQ(ids.size(), std::uint64_t{1} << choice_bits(**group, unit));
@@ -293,6 +318,42 @@ TEST(CrashStates, TheComparisonNoticesAChangedRule) {
     }
     EXPECT_GT(nr_noticed, 20u) << name;
   }
+}
+
+TEST(CrashStates, WhatBecameOfAnEntry) {
+  using Kind = Survival::Kind;
+  CrashLog log;
+  log.write(0, "A").flush().write(0, "BC").fua(1, "D").write(2, "E").write(2, "F").flush().write(
+      0, "G");
+  const auto timeline = timeline_of(log, "...");
+  const Moment moment = *timeline->moment("epoch:4:kept:4:torn:2:1");
+  EXPECT_EQ(moment.least, 2u);
+  EXPECT_EQ(moment.greatest, 6u);
+  const Survival expected[] = {{Kind::kDurable},        {},
+                               {Kind::kTorn, {{1, 1}}}, {Kind::kDurable},
+                               {Kind::kKept},           {Kind::kLost}};
+  for (const EntryIndex entry : {0, 2, 3, 4, 5})
+    EXPECT_EQ(survival_of(*moment.crash_state, entry), expected[entry]) << entry;
+  EXPECT_EQ(survival_of(*moment.crash_state, 7).kind, Kind::kBehind);
+  EXPECT_EQ(content(*moment.view), "ADE");
+}
+
+TEST(CrashStates, AMomentIsBetweenTheInstantsThatItMayDifferFrom) {
+  CrashLog log;
+  log.write(0, "A").discard(0, 1).flush().write(0, "B");
+  const auto timeline = timeline_of(log, "..");
+  const auto span = [&](const char* text) {
+    const Moment moment = *timeline->moment(text);
+    EXPECT_EQ(moment.crash_state.has_value(), is_crash_state_text(text));
+    return std::pair(moment.least, moment.greatest);
+  };
+  EXPECT_EQ(span("flush:1"), std::pair(EntryIndex{3}, EntryIndex{3}));
+  EXPECT_EQ(span("epoch:3"), std::pair(EntryIndex{3}, EntryIndex{4}));
+  EXPECT_EQ(span("epoch:1:lost:0"), std::pair(EntryIndex{0}, EntryIndex{2}));
+  // A discard that had long become durable is seen.
+  EXPECT_EQ(span("epoch:3:discard:stale"), std::pair(EntryIndex{0}, EntryIndex{4}));
+  EXPECT_EQ(timeline->moment("epoch:3:kept:3")->name, "epoch:3");
+  EXPECT_EQ(timeline->moment("end")->name, "entry:4");
 }
 
 TEST(CrashStates, ExactNeedsTicksAndSaysSo) {

@@ -128,7 +128,7 @@ Status InstantView::read(ByteOffset offset, MutableBytes buffer) {
   const std::uint32_t sector_size = index_->sector_size();
   Gather gather(*this, offset, buffer);
   POWERCUT_TRY_STATUS(look_up(
-      {align_down(offset, sector_size), align_up(offset + buffer.size(), sector_size)}, entries_,
+      {align_down(offset, sector_size), align_up(offset + buffer.size(), sector_size)},
       [&](const index::Extent& extent, bool is_noise) { return gather.add(extent, is_noise); }));
   return gather.finish();
 }
@@ -170,8 +170,8 @@ Result<std::optional<ByteRange>> InstantView::next_data(ByteOffset offset) {
     // The one way to end the walk.
     return is_done ? Status(environment_error("enough")) : Status();
   };
-  const Status status = look_up(
-      {align_down(offset, sector_size), align_up(size_bytes_, sector_size)}, entries_, look);
+  const Status status =
+      look_up({align_down(offset, sector_size), align_up(size_bytes_, sector_size)}, look);
   if (!status && !is_done) return tl::unexpected(status.error());
   return found;
 }

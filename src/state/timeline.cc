@@ -93,14 +93,32 @@ std::shared_ptr<InstantView> Timeline::view(EntryIndex entries, DiscardPolicy di
   return std::make_shared<InstantView>(index_, entries, size_bytes_, options_.base, discard);
 }
 
+Result<Moment> Timeline::moment(std::string_view text) const {
+  if (!is_crash_state_text(text)) return moment(POWERCUT_TRY(resolve(text)));
+  return moment(POWERCUT_TRY(parse_state_id(text)));
+}
+
 Result<std::shared_ptr<BlockDevice>> Timeline::device(std::string_view text) const {
-  if (!is_crash_state_text(text)) {
-    const EntryIndex entries = POWERCUT_TRY(resolve(text));
-    return std::shared_ptr<BlockDevice>(view(entries));
-  }
-  const StateId id = POWERCUT_TRY(parse_state_id(text));
-  const CrashState state = POWERCUT_TRY(crash_state(id));
-  return std::shared_ptr<BlockDevice>(view(state, GroupMap(state)));
+  return std::shared_ptr<BlockDevice>(POWERCUT_TRY(moment(text)).view);
+}
+
+Moment Timeline::moment(EntryIndex entries) const {
+  return {.name = to_string(StateId::of_prefix(entries)),
+          .least = entries,
+          .greatest = entries,
+          .view = view(entries)};
+}
+
+Result<Moment> Timeline::moment(const StateId& id) const {
+  CrashState state = POWERCUT_TRY(crash_state(id));
+  const CrashGroup& group = *state.group;
+  // What becomes of discards is another matter than at an instant, wherever the log has any.
+  const bool is_like_instants = state.discard.kind == DiscardPolicy::Kind::kZeroes;
+  return Moment{.name = to_string(id_of(state, index_->sector_size())),
+                .least = is_like_instants ? group.base : 0,
+                .greatest = group.entries.empty() ? group.base : group.entries.back().entry + 1,
+                .view = view(state, GroupMap(state)),
+                .crash_state = std::move(state)};
 }
 
 Result<std::shared_ptr<const TickTable>> Timeline::ticks() const {

@@ -32,6 +32,17 @@ struct TimelineOptions {
   std::function<void(ByteOffset done, ByteCount total)> progress;
 };
 
+// The device at one of its instants, or as one of its crash states has it.
+struct Moment {
+  std::string name;  // canonical: "entry:412", "epoch:412:lost:409"
+  // What no entry in [least, greatest) wrote is as it is at both of these instants. least == greatest:
+  // it is that instant.
+  EntryIndex least = 0;
+  EntryIndex greatest = 0;
+  std::shared_ptr<LogView> view;
+  std::optional<CrashState> crash_state;  // nothing: it is the instant `least`
+};
+
 // Log, index, initial content and size of the device. With a sidecar, opening costs the same for
 // every log. Thread-safe. The views that it gives go on living without it.
 class Timeline {
@@ -58,7 +69,12 @@ class Timeline {
   [[nodiscard]] std::shared_ptr<InstantView> view(EntryIndex entries,
                                                   DiscardPolicy discard = {}) const;
 
-  // The device at an instant, or in a crash state, as it is written. Read only.
+  // An instant, or a crash state, as it is written.
+  [[nodiscard]] Result<Moment> moment(std::string_view text) const;
+  // `entries` is at most index().nr_entries().
+  [[nodiscard]] Moment moment(EntryIndex entries) const;
+  [[nodiscard]] Result<Moment> moment(const StateId& id) const;
+  // The view of moment(text).
   [[nodiscard]] Result<std::shared_ptr<BlockDevice>> device(std::string_view text) const;
 
   // exact if all entries have ticks, else epoch.

@@ -71,7 +71,7 @@ class Test:
         child.wait()
 
     def is_between(self):
-        return self.state.exists() and json.loads(self.state.read_text())["state"] == "moving"
+        return self.state.exists() and "to" in json.loads(self.state.read_text())
 
     def rounds(self):
         longest = max(self.run(WRITES), self.run(0), self.run(WRITES // 2))

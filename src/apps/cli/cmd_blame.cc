@@ -7,6 +7,7 @@
 #include "apps/cli/commands.h"
 #include "apps/cli/entry_context.h"
 #include "apps/cli/log_show.h"
+#include "apps/cli/moment_show.h"
 #include "apps/cli/timeline_options.h"
 #include "apps/support/output.h"
 
@@ -38,7 +39,7 @@ Result<ByteRange> parse_range(const std::string& text, ByteCount device_size) {
 
 class Blamer {
  public:
-  Blamer(const state::Timeline& timeline, ByteRange range, EntryIndex at, bool json)
+  Blamer(const state::Timeline& timeline, ByteRange range, const state::Moment& at, bool json)
       : index_(timeline.index()),
         range_(range),
         at_(at),
@@ -51,35 +52,36 @@ class Blamer {
   Status run() {
     print_heading();
     POWERCUT_TRY_STATUS(show_initial());
-    const Status status = index_.writers(
-        sectors_, 0, at_, [&](EntryIndex index, const index::EntrySummary& entry) -> Status {
-          POWERCUT_TRY_STATUS(show_between(next_, index));
-          next_ = index + 1;
-          POWERCUT_TRY_STATUS(show_entry(index, entry));
-          has_entry_ = true;
-          // The one way to end the walk.
-          return out_.closed() ? Status(environment_error("closed")) : Status();
-        });
+    const Status status =
+        index_.writers(sectors_, 0, at_.greatest,
+                       [&](EntryIndex index, const index::EntrySummary& entry) -> Status {
+                         POWERCUT_TRY_STATUS(show_between(next_, index));
+                         next_ = index + 1;
+                         POWERCUT_TRY_STATUS(show_entry(index, entry));
+                         has_entry_ = true;
+                         // The one way to end the walk.
+                         return out_.closed() ? Status(environment_error("closed")) : Status();
+                       });
     if (!status && !out_.closed()) return status;
-    return show_between(next_, at_);
+    return show_between(next_, at_.greatest);
   }
 
  private:
   void print_heading() {
     if (json_) {
-      const Json json = {
-          {"type", "range"}, {"begin", range_.begin}, {"end", range_.end}, {"at_entry", at_}};
+      Json json = {{"type", "range"}, {"begin", range_.begin}, {"end", range_.end}};
+      put_moment(json, "at", at_.name, at_.least);
       out_.print("{}\n", json.dump());
       return;
     }
-    out_.print("bytes {} to {}, up to entry:{} ('*': what is there then)\n", range_.begin,
-               range_.end, at_);
+    out_.print("bytes {} to {}, up to {} ('*': what is there then)\n", range_.begin, range_.end,
+               at_.name);
   }
 
   // How many bytes of `part` come from that entry (nothing: none has written there).
   Result<ByteCount> bytes_in_force(ByteRange part, std::optional<EntryIndex> entry) const {
     ByteCount bytes = 0;
-    POWERCUT_TRY_STATUS(index_.look_up(part, at_, [&](const index::Extent& extent) -> Status {
+    POWERCUT_TRY_STATUS(at_.view->look_up(part, [&](const index::Extent& extent, bool) -> Status {
       const bool is_initial = extent.source == index::Extent::Source::kInitial;
       if (entry ? is_initial || extent.entry != *entry : !is_initial) return {};
       const ByteOffset begin = std::max(extent.range.begin, range_.begin);
@@ -121,6 +123,7 @@ class Blamer {
       line["begin"] = all.begin;
       line["end"] = all.end;
       line["bytes_in_force"] = bytes;
+      if (at_.crash_state) put_effect(line, "survival", effect_in(at_, index, entry));
       put_context(line, POWERCUT_TRY(context_of(index_, index)));
       out_.print("{}\n", line.dump(-1, ' ', false, Json::error_handler_t::replace));
       return {};
@@ -133,6 +136,7 @@ class Blamer {
           fmt::format(", ticks {}-{}, {}", header->extension->submit_tick,
                       header->extension->complete_tick, time_text(header->extension->wall_time_ns));
     }
+    if (at_.crash_state) text += ", " + to_text(effect_in(at_, index, entry));
     if (bytes > 0) text += share(bytes);
     out_.print("{}\n", text);
     return {};
@@ -175,7 +179,7 @@ class Blamer {
   const index::LogIndex& index_;
   const ByteRange range_;
   ByteRange sectors_;
-  const EntryIndex at_;
+  const state::Moment& at_;
   const bool json_;
   log::Reader reader_;
   Output& out_ = Output::standard();
@@ -187,7 +191,7 @@ Result<int> run_blame(const Arguments& arguments) {
   const auto timeline = POWERCUT_TRY(open_timeline(arguments));
   const ByteRange range =
       POWERCUT_TRY(parse_range(arguments.text("OFFSET[,LENGTH]"), timeline->device_size_bytes()));
-  const EntryIndex at = POWERCUT_TRY(timeline->resolve(arguments.text("at")));
+  const state::Moment at = POWERCUT_TRY(timeline->moment(arguments.text("at")));
   POWERCUT_TRY_STATUS(Blamer(*timeline, range, at, arguments.is_set("json")).run());
   return 0;
 }
@@ -196,11 +200,13 @@ std::vector<flags::Flag> blame_flags() {
   std::vector<flags::Flag> all = {
       {.name = "at",
        .value_name = "INSTANT",
-       .help = "Up to this instant, and what is there then.",
+       .help = "Up to this instant, and what is there then. Of a crash state: up to the last entry "
+               "that may have survived, and what became of each.",
        .default_value = "end"},
       {.name = "json",
        .help = "One JSON object a line, with a type: \"range\", \"initial\", then \"entry\" (as "
-               "'powercut log --json' has it, with bytes_in_force and what stands before it), "
+               "'powercut log --json' has it, with bytes_in_force, in a crash state survival, and "
+               "what stands before it), "
                "\"mark\" and \"flush\" in the order of the log.",
        .kind = Kind::kBool}};
   const auto shared = timeline_flags();
@@ -228,6 +234,8 @@ const flags::Command& blame_command() {
       .flags = blame_flags(),
       .examples = {{"The history of a file system's super block:",
                     "powercut blame run.log 1024,1024"},
+                   {"Which of its writes a crash state has lost:",
+                    "powercut blame run.log 1024,1024 --at epoch:412:lost:409-411"},
                    {"Who wrote the block that was wrong at a mark:",
                     "powercut blame run.log 36M,4K --at mark:checked"}},
       .see_also = {"powercut-diff(1)", "powercut-log(1)"},

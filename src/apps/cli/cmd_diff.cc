@@ -7,10 +7,12 @@
 #include "apps/cli/commands.h"
 #include "apps/cli/entry_context.h"
 #include "apps/cli/log_show.h"
+#include "apps/cli/moment_show.h"
 #include "apps/cli/timeline_options.h"
 #include "apps/support/output.h"
 #include "apps/support/progress.h"
 #include "replay/changes.h"
+#include "replay/jump.h"
 
 namespace powercut::apps {
 
@@ -24,22 +26,23 @@ constexpr ByteCount kLargestUnit = 64 * kKiB;
 
 class Differ {
  public:
-  Differ(const Arguments& arguments, const state::Timeline& timeline, EntryIndex a, EntryIndex b)
+  Differ(const Arguments& arguments, const state::Timeline& timeline, const state::Moment& a,
+         const state::Moment& b)
       : timeline_(timeline),
         a_(a),
         b_(b),
+        between_(replay::Position::of(a).and_also(replay::Position::of(b))),
+        has_crash_state_(a.crash_state || b.crash_state),
         by_writes_(arguments.is_set("writes")),
         json_(arguments.is_set("json")),
         max_entries_(arguments.integer("entries")),
-        view_a_(timeline.view(a)),
-        view_b_(timeline.view(b)),
         progress_("comparing", timeline.device_size_bytes(), Progress::Unit::kBytes) {}
 
   // Whether there are differences.
   Result<bool> run() {
-    const Status status =
-        replay::changed_ranges(timeline_.index(), timeline_.device_size_bytes(), a_, b_,
-                               [&](ByteRange range) { return look_into(range); });
+    const Status status = replay::changed_ranges(timeline_.index(), timeline_.device_size_bytes(),
+                                                 between_.least, between_.greatest,
+                                                 [&](ByteRange range) { return look_into(range); });
     // Nobody reads any longer: the one way to end the walk.
     if (!status && !out_.closed()) return Unexpected(status.error());
     progress_.clear();
@@ -52,7 +55,7 @@ class Differ {
     progress_.update(range.begin);
     if (by_writes_) return show(range);
     const ByteCount unit = std::min<ByteCount>(timeline_.index().sector_size(), kLargestUnit);
-    return replay::differing_ranges(*view_a_, *view_b_, range, unit,
+    return replay::differing_ranges(*a_.view, *b_.view, range, unit,
                                     [&](ByteRange part) { return show(part); });
   }
 
@@ -65,8 +68,9 @@ class Differ {
     if (!json_)
       out_.print("bytes {} to {}, {}\n", range.begin, range.end, human_bytes(range.size()));
     POWERCUT_TRY_STATUS(timeline_.index().writers(
-        in_sectors(range), std::min(a_, b_), std::max(a_, b_),
+        in_sectors(range), between_.least, between_.greatest,
         [&](EntryIndex index, const index::EntrySummary& entry) -> Status {
+          if (effect_in(a_, index, entry).is_like(effect_in(b_, index, entry))) return {};
           if (++nr_entries > max_entries_) return {};
           return show_entry(index, entry, entries);
         }));
@@ -93,6 +97,10 @@ class Differ {
                    {"begin", range.begin},
                    {"end", range.end},
                    {"flags", flag_names(entry.flags)}};
+      if (has_crash_state_) {
+        put_effect(json, "in_a", effect_in(a_, index, entry));
+        put_effect(json, "in_b", effect_in(b_, index, entry));
+      }
       put_context(json, context);
       entries.push_back(std::move(json));
       return {};
@@ -100,6 +108,10 @@ class Differ {
     std::string line = fmt::format("    entry {}: {} of bytes {} to {}", index, kind_name(entry),
                                    range.begin, range.end);
     if (const std::string flags = further_flags(entry); !flags.empty()) line += ", " + flags;
+    if (has_crash_state_) {
+      line += fmt::format(", {} in A, {} in B", to_text(effect_in(a_, index, entry)),
+                          to_text(effect_in(b_, index, entry)));
+    }
     if (const std::string where = to_text(context); !where.empty()) line += ", " + where;
     out_.print("{}\n", line);
     return {};
@@ -107,9 +119,12 @@ class Differ {
 
   void print_total() {
     if (json_) {
-      const Json json = {{"type", "total"},      {"from_entry", a_},
-                         {"to_entry", b_},       {"by", by_writes_ ? "writes" : "content"},
-                         {"ranges", nr_ranges_}, {"bytes", bytes_}};
+      Json json = {{"type", "total"}};
+      put_moment(json, "from", a_.name, a_.least);
+      put_moment(json, "to", b_.name, b_.least);
+      json["by"] = by_writes_ ? "writes" : "content";
+      json["ranges"] = nr_ranges_;
+      json["bytes"] = bytes_;
       out_.print("{}\n", json.dump());
       return;
     }
@@ -118,7 +133,7 @@ class Differ {
     const std::string subject = nr_ranges_ == 0 ? "nothing"
                                                 : fmt::format("{} in {}", human_bytes(bytes_),
                                                               counted(nr_ranges_, "range"));
-    out_.print("{} {} between entry:{} and entry:{}\n", subject, what, a_, b_);
+    out_.print("{} {} between {} and {}\n", subject, what, a_.name, b_.name);
   }
 
   [[nodiscard]] ByteRange in_sectors(ByteRange range) const {
@@ -127,13 +142,13 @@ class Differ {
   }
 
   const state::Timeline& timeline_;
-  const EntryIndex a_;
-  const EntryIndex b_;
+  const state::Moment& a_;
+  const state::Moment& b_;
+  const replay::Position between_;
+  const bool has_crash_state_;
   const bool by_writes_;
   const bool json_;
   const std::uint64_t max_entries_;
-  const std::shared_ptr<BlockDevice> view_a_;
-  const std::shared_ptr<BlockDevice> view_b_;
   Progress progress_;
   Output& out_ = Output::standard();
   std::uint64_t nr_ranges_ = 0;
@@ -142,8 +157,12 @@ class Differ {
 
 Result<int> run_diff(const Arguments& arguments) {
   const auto timeline = POWERCUT_TRY(open_timeline(arguments));
-  const EntryIndex a = POWERCUT_TRY(timeline->resolve(arguments.text("A")));
-  const EntryIndex b = POWERCUT_TRY(timeline->resolve(arguments.text("B")));
+  const state::Moment a = POWERCUT_TRY(timeline->moment(arguments.text("A")));
+  const state::Moment b = POWERCUT_TRY(timeline->moment(arguments.text("B")));
+  if (arguments.is_set("writes") && (a.crash_state || b.crash_state)) {
+    return usage_error(
+        "--writes shows what was written between two instants; with a crash state, leave it out");
+  }
   const bool differ = POWERCUT_TRY(Differ(arguments, *timeline, a, b).run());
   return differ ? 1 : 0;
 }
@@ -152,8 +171,8 @@ std::vector<flags::Flag> diff_flags() {
   std::vector<flags::Flag> all = {
       {.name = "writes",
        .help =
-           "Show all that was written between the two, also what had that content before or has "
-           "got it back.",
+           "Show all that was written between two instants, also what had that content before or "
+           "has got it back.",
        .kind = Kind::kBool},
       {.name = "entries",
        .value_name = "N",
@@ -161,8 +180,11 @@ std::vector<flags::Flag> diff_flags() {
        .kind = Kind::kInteger,
        .default_value = "8"},
       {.name = "json",
-       .help = "One JSON object a line: each range with type \"range\", begin, end, entries and "
-               "more_entries; at the end one with type \"total\".",
+       .help =
+           "One JSON object a line: each range with type \"range\", begin, end, entries and "
+           "more_entries; at the end one with type \"total\". With a crash state, in_a and in_b "
+           "say of each entry what became of it: durable, kept, torn (with the units that "
+           "survived), lost or absent.",
        .kind = Kind::kBool}};
   const auto shared = timeline_flags();
   all.insert(all.end(), shared.begin(), shared.end());
@@ -174,24 +196,29 @@ std::vector<flags::Flag> diff_flags() {
 const flags::Command& diff_command() {
   static const flags::Command command = {
       .name = "diff",
-      .summary = "what differs between two instants of a log",
+      .summary = "what differs between two instants or crash states of a log",
       .description =
           {"Shows where the device differs between two instants of LOG, in rising order, and which "
            "entries wrote there between them. Only what was written is looked at, and what differs "
-           "is decided by the bytes, sector by sector. The order of A and B does not matter."},
+           "is decided by the bytes, sector by sector. The order of A and B does not matter.",
+           "Where one is a crash state, the entries are those of which not the same survived in "
+           "both."},
       .positionals = {{.name = "LOG", .help = "A log: a file or block device."},
-                      {.name = "A", .help = "An instant; see powercut(1)."},
+                      {.name = "A", .help = "An instant or a crash state; see powercut(1)."},
                       {.name = "B", .help = "Another one."}},
       .flags = diff_flags(),
       .examples = {{"What changed on the disk between two marks:",
                     "powercut diff run.log mark:before mark:after"},
+                   {"What was missing from the disk in a crash state:",
+                    "powercut diff run.log entry:415 epoch:412:lost:409-411"},
                    {"What the last flush made durable, for a machine:",
                     "powercut diff run.log flush:7 flush:8 --writes --json"}},
-      .exit_statuses = {{"0", "Nothing differs (with --writes: nothing was written)."},
-                        {"1", "Something does."},
-                        {"2", "The command line is wrong, or the log has no such instant."},
-                        {"3", "The log is damaged, or no log."},
-                        {"4", "The environment failed: an I/O error, no permission, no space."}},
+      .exit_statuses =
+          {{"0", "Nothing differs (with --writes: nothing was written)."},
+           {"1", "Something does."},
+           {"2", "The command line is wrong, or the log has no such instant or crash state."},
+           {"3", "The log is damaged, or no log."},
+           {"4", "The environment failed: an I/O error, no permission, no space."}},
       .see_also = {"powercut-blame(1)", "powercut-log(1)", "powercut-replay(1)"},
       .run = run_diff,
   };

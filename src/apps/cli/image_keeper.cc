@@ -70,7 +70,7 @@ Result<std::string> ImageKeeper::why_not(const ImageState& state, const File& lo
     return fmt::format("'{}' speaks of entry:{}, but '{}' has become shorter: {} entries", path_,
                        last, log.name(), super_block.nr_entries);
   }
-  if (state.is_exact() && destination_->file != nullptr &&
+  if (state.has_arrived && destination_->file != nullptr &&
       POWERCUT_TRY(replay::stamp_of(*destination_->file)) != state.image) {
     return fmt::format("'{}' has been written since '{}' was", destination_->name, path_);
   }
@@ -85,28 +85,30 @@ Status ImageKeeper::forget() {
   return os_error(fmt::format("cannot remove '{}'", path_));
 }
 
-Status ImageKeeper::leave(std::optional<replay::Position> position, EntryIndex to) {
-  if (path_.empty()) return {};
-  if (is_unwanted_) return forget();
+ImageState ImageKeeper::state_of(const std::string& name) const {
   ImageState state;
   state.log_path = log_path_;
   state.log = log_;
   state.base_path = base_path_;
-  if (position) state.position = position->and_also(to);
-  state.to = to;
+  state.name = name;
+  return state;
+}
+
+Status ImageKeeper::leave(const std::optional<replay::Place>& from, const replay::Place& to) {
+  if (path_.empty()) return {};
+  if (is_unwanted_) return forget();
+  ImageState state = state_of(to.name);
+  if (from) state.position = from->position.and_also(to.position);
   // Nothing will be written.
-  if (state.is_exact()) return {};
+  if (state.position && state.position->is_exact()) return {};
   return replay::write_image_state(path_, state);
 }
 
-Status ImageKeeper::arrive(EntryIndex entry) {
+Status ImageKeeper::arrive(const replay::Place& at) {
   if (path_.empty() || is_unwanted_) return {};
-  ImageState state;
-  state.log_path = log_path_;
-  state.log = log_;
-  state.base_path = base_path_;
-  state.position = replay::Position{entry, entry};
-  state.to = entry;
+  ImageState state = state_of(at.name);
+  state.position = at.position;
+  state.has_arrived = true;
   if (destination_->file != nullptr) {
     state.image = POWERCUT_TRY(replay::stamp_of(*destination_->file));
   } else {

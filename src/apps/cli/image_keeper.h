@@ -25,10 +25,10 @@ class ImageKeeper {
   // Where the initial content is, by --base or by what is known; "": nowhere.
   [[nodiscard]] const std::string& base_path() const { return base_path_; }
 
-  // The image is about to be written (nothing: all of it).
-  [[nodiscard]] Status leave(std::optional<replay::Position> position, EntryIndex to);
-  // It has come to an instant, and is durable.
-  [[nodiscard]] Status arrive(EntryIndex entry);
+  // The image is about to be taken from there (nothing: all of it is written) to another place.
+  [[nodiscard]] Status leave(const std::optional<replay::Place>& from, const replay::Place& to);
+  // It has come there, and is durable.
+  [[nodiscard]] Status arrive(const replay::Place& at);
 
  private:
   ImageKeeper(const Destination& destination, std::string path)
@@ -36,6 +36,7 @@ class ImageKeeper {
   [[nodiscard]] Result<std::string> why_not(const replay::ImageState& state, const File& log,
                                             const log::SuperBlock& super_block) const;
   [[nodiscard]] Status forget();
+  [[nodiscard]] replay::ImageState state_of(const std::string& name) const;
 
   const Destination* destination_;
   std::string path_;          // "": nothing is kept

@@ -19,7 +19,14 @@ const flags::Program& powercut_program() {
                            "written N or entry:N "
                            "(after N entries), flush:K (after the K-th flush), mark:NAME (after "
                            "the first mark of "
-                           "that name), start or end."},
+                           "that name), start or end.",
+                           "A crash state is one content that the device could have had after a "
+                           "power cut. It is written epoch:N (the power was cut behind N entries) "
+                           "or exact:TICK (at a tick), with :lost:LIST for the writes that did not "
+                           "survive or :kept:LIST for the only ones that did, and :torn:N:LIST for "
+                           "the parts of a write that survived: epoch:412:lost:409-411.415. "
+                           "'powercut explore --list' prints those of a log; replay, diff, blame, "
+                           "mount and serve take them in the place of an instant."},
            .see_also = {"replay-log(1)", "nbdkit-logwrites-plugin(1)", "nbdkit-powercut-plugin(1)",
                         "nbdkit(1)"}},
       .version = POWERCUT_VERSION,

@@ -13,15 +13,24 @@ show
 powercut replay other.log x.img
 show
 # One that was broken off, between entry:1 and entry:3: anything may be where they wrote.
-sed -i -e 's/"state": "at"/"state": "moving"/' -e 's/"entry": 3/"between": [1, 3], "to": 3/' x.img.powercut
+moving() { # FILE TO BETWEEN
+  python3 - "$@" <<'END'
+import json, sys
+state = json.load(open(sys.argv[1]))
+del state["at"], state["image"]
+state.update(to=sys.argv[2], between=json.loads(sys.argv[3]))
+json.dump(state, open(sys.argv[1], "w"))
+END
+}
+moving x.img.powercut entry:3 '[1, 3]'
 printf '%01024d' 0 | dd of=x.img bs=1 seek=512 conv=notrunc status=none
 expect 2 powercut replay other.log x.img --from 1
 expect 2 powercut replay other.log x.img --check
 powercut replay other.log x.img --to 2
 show
-grep -c '"entry": 2' x.img.powercut
+grep -c '"at": "entry:2"' x.img.powercut
 # The whole of it was being written.
-sed -i -e 's/"state": "at"/"state": "moving"/' -e 's/"entry": 2/"between": null, "to": 2/' x.img.powercut
+moving x.img.powercut entry:2 null
 head -c 1536 /dev/zero | tr '\0' '?' >junk
 dd if=junk of=x.img conv=notrunc status=none
 powercut replay other.log x.img --to 2
@@ -46,7 +55,7 @@ test ! -e x.img.powercut
 # Broken off on the way to entries that cannot be read (any more).
 make_log torn.log --count 9 write:0:AB write:1:C
 powercut replay torn.log t.img --to 1 --size 4K
-sed -i -e 's/"state": "at"/"state": "moving"/' -e 's/"entry": 1/"between": [1, 9], "to": 9/' t.img.powercut
+moving t.img.powercut entry:9 '[1, 9]'
 printf junk | dd of=t.img bs=1 seek=3000 conv=notrunc status=none
 powercut replay torn.log t.img --to 2
 tr '\0' . <t.img | fold -w 512 | cut -c 1 | tr -d '\n'; echo
