@@ -311,14 +311,34 @@ const char* to_string(Source source) {
 }
 
 bool asks_the_same(const Exploration& a, const Exploration& b) {
+  return what_differs(a, b).empty();
+}
+
+std::string what_differs(const Exploration& a, const Exploration& b) {
   const auto question = [](Exploration run) {
     run.log.clear();
     run.shard = 1;
     run.jobs = 1;
     run.notes.clear();
-    return run;
+    Json json;
+    Encoder encoder(json);
+    describe_run(encoder, run);
+    return json;
   };
-  return question(a) == question(b);
+  const auto text = [](const Json& json, const std::string& name) {
+    return json.contains(name) ? json[name].dump(-1, ' ', false, Json::error_handler_t::replace)
+                               : "nothing";
+  };
+  const Json first = question(a);
+  const Json second = question(b);
+  for (const auto* json : {&first, &second}) {
+    for (const auto& [name, value] : json->items()) {
+      const std::string one = text(first, name);
+      const std::string other = text(second, name);
+      if (one != other) return fmt::format("{} is {}, not {}", name, other, one);
+    }
+  }
+  return {};
 }
 
 std::string to_json(const Record& record) {

@@ -166,6 +166,8 @@ struct Exploration {
 // Whether both ask the same of the same log, but for shard and jobs: only such may be gone on with or
 // merged.
 [[nodiscard]] bool asks_the_same(const Exploration& a, const Exploration& b);
+// The first thing that the two do not ask the same of, for people; empty if they ask the same.
+[[nodiscard]] std::string what_differs(const Exploration& a, const Exploration& b);
 
 // What came of it.
 struct Summary {

@@ -10,6 +10,9 @@ namespace powercut::report {
 namespace {
 
 constexpr std::size_t kOutputLinesShown = 12;
+constexpr std::size_t kCausesShown = 20;
+constexpr std::size_t kFlushesShown = 8;
+constexpr std::size_t kEntriesListed = 40;
 constexpr std::size_t kBriefBytes = 80;
 constexpr std::size_t kMarkBytes = 40;
 constexpr std::size_t kPlaceBytes = 80;
@@ -107,6 +110,16 @@ std::string circumstances_text(const findings::Cause& cause) {
   }
   return writes_text("lost:", cause.lost) + writes_text("torn:", cause.torn) +
          writes_text("and these survived:", cause.survivors);
+}
+
+std::string needed_flush_text(const findings::FlushVerdict& flush, const Style& style) {
+  const std::string mark = flush.mark ? fmt::format(" ({})", behind_mark(flush.mark)) : "";
+  std::string text = fmt::format("  entry {}: {} {}{}: without it {}\n", flush.entry,
+                                 green("needed", style), printable(kind_text(flush)), mark,
+                                 printable(verdict_text(flush.outcome, flush.code, flush.step)));
+  if (!flush.reproduce.empty())
+    text += fmt::format("    reproduce: {}\n", command_text(flush.reproduce));
+  return text;
 }
 
 std::string how_known_text(const findings::Summary& summary) {
@@ -208,27 +221,24 @@ std::string cause_text(const findings::Cause& cause, const Style& style) {
 
 std::string flushes_text(const std::vector<findings::FlushVerdict>& flushes, const Style& style) {
   if (flushes.empty()) return {};
-  std::string needed;
+  std::string shown;
+  std::vector<std::uint64_t> needed;
   std::vector<std::uint64_t> others;
   for (const auto& flush : flushes) {
-    if (!flush.is_needed) {
-      others.push_back(flush.entry);
-      continue;
-    }
-    const std::string mark = flush.mark ? fmt::format(" ({})", behind_mark(flush.mark)) : "";
-    needed += fmt::format("  entry {}: {}{}: {} without it: {}\n", flush.entry,
-                          green("needed", style), mark, printable(flush.kind),
-                          printable(verdict_text(flush.outcome, flush.code, flush.step)));
-    if (!flush.reproduce.empty())
-      needed += fmt::format("    reproduce: {}\n", command_text(flush.reproduce));
+    (flush.is_needed ? needed : others).push_back(flush.entry);
+    if (flush.is_needed && needed.size() <= kFlushesShown) shown += needed_flush_text(flush, style);
   }
-  std::sort(others.begin(), others.end());
-  std::string text =
-      fmt::format("flushes and FUA: {} looked at, {} needed\n", number_text(flushes.size()),
-                  number_text(flushes.size() - others.size()));
-  text += needed;
-  if (!others.empty())
-    text += fmt::format("  never made a difference here: entries {}\n", list_text(others));
+  std::string text = fmt::format("flushes and FUA: {} looked at, {} needed\n",
+                                 number_text(flushes.size()), number_text(needed.size()));
+  text += shown;
+  if (needed.size() > kFlushesShown) {
+    needed.erase(needed.begin(), needed.begin() + kFlushesShown);
+    text += fmt::format("  needed, too: {}\n", entries_text(needed, kEntriesListed));
+  }
+  if (!others.empty()) {
+    text +=
+        fmt::format("  never made a difference here: {}\n", entries_text(others, kEntriesListed));
+  }
   return text;
 }
 
@@ -260,13 +270,31 @@ std::string summary_text(const findings::Summary& summary, std::uint64_t failure
                                 : std::string();
   const std::string failed =
       fmt::format("{} failed{}{}", number_text(summary.failed), causes, first);
-  text += fmt::format("{} checked in {} ({:.1f}/s): {} passed, {}\n",
-                      count_text(summary.checked, "state"), duration_text(summary.seconds),
-                      summary.states_per_second(), number_text(summary.passed),
+  // A run that was killed does not say how long it took.
+  const std::string time = summary.seconds > 0
+                               ? fmt::format(" in {} ({:.1f}/s)", duration_text(summary.seconds),
+                                             summary.states_per_second())
+                               : std::string();
+  text += fmt::format("{} checked{}: {} passed, {}\n", count_text(summary.checked, "state"), time,
+                      number_text(summary.passed),
                       summary.failed > 0    ? red(failed, style)
                       : summary.succeeded() ? green(failed, style)
                                             : failed);
   return text;
+}
+
+std::string report_text(const findings::Digest& digest, const Style& style) {
+  std::string text = run_text(digest.run) + "\n";
+  const std::size_t shown = std::min(digest.causes.size(), kCausesShown);
+  for (std::size_t i = 0; i < shown; ++i) text += cause_text(digest.causes[i], style) + "\n";
+  if (digest.summary.causes > shown) {
+    text += fmt::format("... and {} that are not shown here\n\n",
+                        count_text(digest.summary.causes - shown, "cause"));
+  }
+  for (const auto& disagreement : digest.disagreements)
+    text += disagreement_text(disagreement, style) + "\n";
+  if (!digest.flushes.empty()) text += flushes_text(digest.flushes, style) + "\n";
+  return text + summary_text(digest.summary, digest.summary.failed, style);
 }
 
 }  // namespace powercut::report

@@ -4,7 +4,7 @@
 // through from a log or a checker.
 #pragma once
 
-#include "findings/finding.h"
+#include "findings/digest.h"
 #include "report/words.h"
 
 namespace powercut::report {
@@ -23,7 +23,8 @@ struct Style {
 // What fails, in how many states, what was lost and what survived where it fails with the fewest lost
 // writes, what would have ruled it out, and the reproducing command.
 [[nodiscard]] std::string cause_text(const findings::Cause& cause, const Style& style);
-// Which flushes are needed, and how it fails without each. Empty if there are none.
+// Which flushes, in the order of the log, are needed, and how it fails without each. Empty if there are
+// none.
 [[nodiscard]] std::string flushes_text(const std::vector<findings::FlushVerdict>& flushes,
                                        const Style& style);
 [[nodiscard]] std::string disagreement_text(const findings::Disagreement& disagreement,
@@ -32,5 +33,8 @@ struct Style {
 // stand for all of them, have been put out before.
 [[nodiscard]] std::string summary_text(const findings::Summary& summary,
                                        std::uint64_t failures_shown, const Style& style);
+
+// All of it, as one page.
+[[nodiscard]] std::string report_text(const findings::Digest& digest, const Style& style);
 
 }  // namespace powercut::report

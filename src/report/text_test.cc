@@ -51,7 +51,7 @@ TEST(RunText, SaysWhatIsExplored) {
   run.log_entries = 1;
   run.device_size_bytes = 1000;
   EXPECT_EQ(run_text(run),
-            "run.log: 1 entry, 1000 bytes device; 1 cut at flush,mark\n"
+            "run.log: 1 entry, 1,000 bytes device; 1 cut at flush,mark\n"
             "model prefix, checker ext4, 1 job\n");
 }
 
@@ -173,6 +173,12 @@ TEST(SummaryText, AnInterruptedRunSaysSo) {
   EXPECT_THAT(summary_text(summary, 0, {}), Not(HasSubstr("no state was checked")));
 }
 
+TEST(SummaryText, OfAKilledRunTheTimeIsNotKnown) {
+  Summary summary = summary_of(131, 20, 0);
+  summary.seconds = 0;
+  EXPECT_EQ(summary_text(summary, 0, {}), "20 states checked: 20 passed, 0 failed\n");
+}
+
 TEST(SummaryText, StoppedAtTheLimit) {
   Summary summary = summary_of(131, 19, 1);
   summary.stopped_at_limit = "--max-failures";
@@ -242,7 +248,7 @@ TEST(CauseText, TellsTheWholeStory) {
       "  torn:\n"
       "    entry 410: write of 4 KiB at byte 0 (units 0-2, 5 of 8 survived)\n"
       "  and these survived:\n"
-      "    entry 411: zeroes of 1000 bytes at byte 0\n"
+      "    entry 411: zeroes of 1,000 bytes at byte 0\n"
       "  A flush behind entry 410 and in front of entry 412 (mark row 7), or FUA on entry 410, "
       "would have ruled this out.\n"
       "  reproduce: powercut explore run.log --at epoch:412:lost:409\n");
@@ -283,13 +289,14 @@ TEST(FlushesText, NeededOnesWithHowItFailsWithoutThem) {
     return findings::FlushVerdict{.entry = entry, .kind = "flush"};
   };
   EXPECT_EQ(
-      flushes_text({other(4), needed, other(20), other(5), other(6)}, {}),
+      flushes_text({other(4), other(5), other(6), needed, other(20)}, {}),
       "flushes and FUA: 5 looked at, 1 needed\n"
-      "  entry 9: needed (behind mark row 6): flush without it: ./check.sh exited with status "
-      "1\n"
+      "  entry 9: needed flush (behind mark row 6): without it ./check.sh exited with status 1\n"
       "    reproduce: powercut explore run.log --at x\n"
       "  never made a difference here: entries 4-6, 20\n");
   EXPECT_EQ(flushes_text({}, {}), "");
+  EXPECT_THAT(flushes_text(std::vector(10, needed), {}),
+              HasSubstr("  needed, too: entries 9, 9\n"));
 }
 
 TEST(DisagreementText, SaysWhatItMeans) {
@@ -299,6 +306,26 @@ TEST(DisagreementText, SaysWhatItMeans) {
             "device.\n");
   EXPECT_THAT(disagreement_text({"epoch:9", "", "passed", "check failed"}, {}),
               HasSubstr("(from the cache)"));
+}
+
+TEST(ReportText, PutsItTogether) {
+  findings::Digest digest;
+  digest.run.log = "run.log";
+  digest.run.model = "prefix";
+  digest.run.at = "all";
+  digest.run.checker = "true";
+  digest.causes = std::vector<findings::Cause>(21, cause());
+  digest.summary = summary_of(2, 1, 1);
+  digest.summary.causes = 25;
+  digest.disagreements = {{"epoch:9", "epoch:8", "passed", "check failed"}};
+  digest.flushes = {{.entry = 4, .kind = "flush"}};
+  const std::string one = cause_text(cause(), {}) + "\n";
+  std::string causes;
+  for (int i = 0; i < 20; ++i) causes += one;
+  EXPECT_EQ(report_text(digest, {}),
+            run_text(digest.run) + "\n" + causes + "... and 5 causes that are not shown here\n\n" +
+                disagreement_text(digest.disagreements[0], {}) + "\n" +
+                flushes_text(digest.flushes, {}) + "\n" + summary_text(digest.summary, 1, {}));
 }
 
 TEST(Color, OnlyWhenAskedFor) {

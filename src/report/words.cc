@@ -14,6 +14,7 @@ using findings::Outcome;
 
 // Up to here a number of states is a number that a reader can make something of.
 constexpr double kMostLog2AsNumber = 40;
+constexpr std::size_t kUnitsListed = 32;
 
 // The last write without whose loss the state would not fail: if that one had been durable, it
 // would have been enough.
@@ -58,7 +59,7 @@ std::string size_text(ByteCount bytes) {
     if (bytes >= unit.bytes && bytes % unit.bytes == 0)
       return fmt::format("{} {}", bytes / unit.bytes, unit.name);
   }
-  return fmt::format("{} bytes", bytes);
+  return fmt::format("{} bytes", number_text(bytes));
 }
 
 std::string possible_text(const findings::Summary& summary) {
@@ -66,17 +67,24 @@ std::string possible_text(const findings::Summary& summary) {
                                                    : fmt::format("2^{:.1f}", summary.possible_log2);
 }
 
-std::string list_text(const std::vector<std::uint64_t>& numbers) {
+std::string list_text(const std::vector<std::uint64_t>& numbers, std::size_t most) {
   std::string text;
-  for (std::size_t i = 0; i < numbers.size();) {
+  const std::size_t shown = std::min(numbers.size(), most);
+  for (std::size_t i = 0; i < shown;) {
     std::size_t end = i + 1;
-    while (end < numbers.size() && numbers[end] == numbers[end - 1] + 1) ++end;
+    while (end < shown && numbers[end] == numbers[end - 1] + 1) ++end;
     if (!text.empty()) text += ", ";
     text += end - i == 1 ? fmt::format("{}", numbers[i])
                          : fmt::format("{}-{}", numbers[i], numbers[end - 1]);
     i = end;
   }
+  if (numbers.size() > shown)
+    text += fmt::format(" and {} more", number_text(numbers.size() - shown));
   return text;
+}
+
+std::string entries_text(const std::vector<EntryIndex>& entries, std::size_t most) {
+  return (entries.size() == 1 ? "entry " : "entries ") + list_text(entries, most);
 }
 
 std::string verdict_text(Outcome outcome, int code, std::string_view step) {
@@ -109,6 +117,10 @@ std::string kind_text(const findings::Write& write) {
   return write.is_fua ? "FUA " + write.kind : write.kind;
 }
 
+std::string kind_text(const findings::FlushVerdict& flush) {
+  return flush.kind == "fua" ? "FUA" : flush.kind;
+}
+
 std::string range_text(const findings::Write& write) {
   return fmt::format("{} at byte {}", size_text(write.end - write.begin), number_text(write.begin));
 }
@@ -117,7 +129,7 @@ std::string tear_text(const findings::Write& write) {
   if (write.units == 0) return {};
   if (write.survived.empty()) return fmt::format("none of {} units survived", write.units);
   return fmt::format("{} {} of {} survived", write.survived.size() == 1 ? "unit" : "units",
-                     list_text(write.survived), write.units);
+                     list_text(write.survived, kUnitsListed), write.units);
 }
 
 std::string barrier_text(const findings::Cause& cause) {

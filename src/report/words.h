@@ -21,8 +21,10 @@ namespace powercut::report {
 [[nodiscard]] std::string size_text(ByteCount bytes);
 // "2^70.5", or the number where it is small enough to mean something to a reader.
 [[nodiscard]] std::string possible_text(const findings::Summary& summary);
-// "0-2, 5, 8 and 9": numbers that rise, runs of them as ranges.
-[[nodiscard]] std::string list_text(const std::vector<std::uint64_t>& numbers);
+// "0-2, 5, 8-9 and 17 more": numbers that rise, runs of them as ranges; of many the first `most`.
+[[nodiscard]] std::string list_text(const std::vector<std::uint64_t>& numbers, std::size_t most);
+// "entry 5", "entries 0-2, 5".
+[[nodiscard]] std::string entries_text(const std::vector<EntryIndex>& entries, std::size_t most);
 
 // "e2fsck -fn exited with status 4".
 [[nodiscard]] std::string verdict_text(findings::Outcome outcome, int code, std::string_view step);
@@ -30,6 +32,8 @@ namespace powercut::report {
 
 // "write", "FUA write".
 [[nodiscard]] std::string kind_text(const findings::Write& write);
+// "flush", "FUA".
+[[nodiscard]] std::string kind_text(const findings::FlushVerdict& flush);
 // "4 KiB at byte 65,536".
 [[nodiscard]] std::string range_text(const findings::Write& write);
 // "units 0-2 of 8 survived"; "" of a write that is not torn.

@@ -30,9 +30,12 @@ TEST(Numbers, InGroupsOfThree) {
 }
 
 TEST(Numbers, RunsAsRanges) {
-  EXPECT_EQ(list_text({}), "");
-  EXPECT_EQ(list_text({7}), "7");
-  EXPECT_EQ(list_text({0, 1, 2, 5, 8, 9}), "0-2, 5, 8-9");
+  EXPECT_EQ(list_text({}, 9), "");
+  EXPECT_EQ(list_text({7}, 1), "7");
+  EXPECT_EQ(list_text({0, 1, 2, 5, 8, 9}, 6), "0-2, 5, 8-9");
+  EXPECT_EQ(list_text({0, 1, 2, 5, 8, 9}, 2), "0-1 and 4 more");
+  EXPECT_EQ(entries_text({3}, 9), "entry 3");
+  EXPECT_EQ(entries_text({3, 4}, 9), "entries 3-4");
 }
 
 TEST(Numbers, PossibleStatesAsAPowerWhereTheyAreMany) {

@@ -26,3 +26,6 @@ logwrites() {
   nbdkit -U - "$BUILD/lib/nbdkit/plugins/nbdkit-logwrites-plugin.so" "$@" \
     --run "qemu-io -f raw -c '${REQUEST:-flush}' \"\$uri\" >/dev/null"
 }
+
+# make_findings FILE [OPTION...]: see make_findings.py.
+make_findings() { python3 "$CLI/make_findings.py" "$@"; }

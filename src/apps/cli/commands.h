@@ -27,6 +27,7 @@ namespace powercut::apps {
 [[nodiscard]] const flags::Command& record_command();
 [[nodiscard]] const flags::Command& repair_command();
 [[nodiscard]] const flags::Command& replay_command();
+[[nodiscard]] const flags::Command& report_command();
 [[nodiscard]] const flags::Command& serve_command();
 [[nodiscard]] const flags::Command& status_command();
 [[nodiscard]] const flags::Command& test_command();
