@@ -9,6 +9,8 @@
 #include <string>
 
 #include "base/check.h"
+#include "explore/cache_format.h"
+#include "explore/verdict_cache.h"
 #include "fuzz/index_log.h"
 #include "index/format.h"
 #include "index/log_index.h"
@@ -158,6 +160,38 @@ void make_sidecars(const Corpus& corpus) {
   }
 }
 
+// As fuzz/cache.cc takes them; an odd last byte has checksums put right.
+void make_caches(const Corpus& corpus) {
+  using namespace explore;
+  const test::TemporaryDirectory directory;
+  const std::string path = directory / "cache";
+  {
+    const auto cache = VerdictCache::open(path, {1, 2}, {});
+    POWERCUT_CHECK(cache);
+    RememberedRun run{.key = {1, 2}, .marks = {3, 4}};
+    POWERCUT_CHECK((*cache)->add(run));
+    run.verdict = {check::Outcome::kExitStatus, 4, "e2fsck -fn", "all of it", "a part"};
+    run.reads = {{0, {5, 6}}, {7, {8, 9}}};
+    POWERCUT_CHECK((*cache)->add(run));
+    run.key = {10, 11};
+    POWERCUT_CHECK((*cache)->add(run));
+  }
+  const auto file = PosixFile::open(path, {});
+  POWERCUT_CHECK(file);
+  std::vector<std::byte> content(*(*file)->size());
+  POWERCUT_CHECK(read_exactly(**file, 0, content));
+  corpus.put("cache", "whole", content);
+  corpus.put("cache", "torn", ConstBytes(content).first(content.size() - 5));
+  corpus.put("cache", "empty", ConstBytes(content).first(sizeof(CacheHeaderDisk)));
+  std::vector<std::byte> damaged = content;
+  damaged[sizeof(CacheHeaderDisk) + sizeof(RecordHeaderDisk) + sizeof(HashDisk)] ^= std::byte{1};
+  corpus.put("cache", "damaged", damaged);
+  damaged.push_back(std::byte{1});
+  corpus.put("cache", "damaged-fixed", damaged);
+  content[8] = std::byte{9};
+  corpus.put("cache", "version", content);
+}
+
 }  // namespace
 }  // namespace powercut
 
@@ -171,6 +205,7 @@ int main(int argc, char** argv) {
     powercut::make_logs(corpus);
     powercut::make_lines(corpus);
     powercut::make_sidecars(corpus);
+    powercut::make_caches(corpus);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -2,6 +2,7 @@
 #include "check/check_run.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -127,6 +128,13 @@ Result<std::string> find_program(const std::string& program, const std::string& 
           ? fmt::format("program '{}' not found in $PATH", program)
           : fmt::format("program '{}' not found in $PATH; install {}", program, package),
       ENOENT);
+}
+
+std::string program_identity(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return path + " (absent)";
+  return fmt::format("{} {} {}.{:09}", path, status.st_size, status.st_mtim.tv_sec,
+                     status.st_mtim.tv_nsec);
 }
 
 }  // namespace powercut::check

@@ -56,4 +56,7 @@ class CheckRun {
 [[nodiscard]] Result<std::string> find_program(const std::string& program,
                                                const std::string& package = {});
 
+// A program in a file, until it is exchanged: path, size and time of change.
+[[nodiscard]] std::string program_identity(const std::string& path);
+
 }  // namespace powercut::check

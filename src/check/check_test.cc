@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "check/command_checker.h"
+#include "check/ext4_checker.h"
 #include "check/shell.h"
 #include "support/temporary_directory.h"
 
@@ -210,6 +211,30 @@ class FixedChecker final : public Checker {
   Verdict verdict_;
   int& calls_;
 };
+
+TEST(Sequence, DependsOnAllThatItsPartsDependOn) {
+  const auto sequence_of = [](const std::string& command) {
+    std::vector<std::unique_ptr<Checker>> checkers;
+    checkers.push_back(make_ext4_checker());
+    if (!command.empty()) checkers.push_back(make_command_checker(command));
+    return make_sequence(std::move(checkers));
+  };
+  EXPECT_FALSE(sequence_of("")->sees_marks());
+  EXPECT_TRUE(sequence_of("true")->sees_marks());
+  EXPECT_NE(sequence_of("true")->identity(), sequence_of("")->identity());
+  EXPECT_NE(sequence_of("true")->identity(), sequence_of("true x")->identity());
+}
+
+TEST(CommandChecker, IsAnotherOneWhenItsProgramIs) {
+  const test::TemporaryDirectory directory;
+  const std::string program = directory / "check";
+  const auto identity = [&] { return make_command_checker(program + " {}")->identity(); };
+  std::ofstream(program) << "true";
+  const std::string before = identity();
+  EXPECT_EQ(identity(), before);
+  std::ofstream(program) << "false";
+  EXPECT_NE(identity(), before);
+}
 
 TEST(Sequence, EndsAtTheFirstFailureWithAllTheOutput) {
   int calls = 0;

@@ -83,6 +83,10 @@ class Checker {
   // How many checks may go on at once.
   [[nodiscard]] virtual unsigned max_jobs() const { return std::numeric_limits<unsigned>::max(); }
 
+  // All but the device that decides on a verdict, as far as the checker knows: for remembering
+  // verdicts from one exploration to the next.
+  [[nodiscard]] virtual std::string identity() const { return description(); }
+
   // Whether what an offer tells of marks can make a difference to the verdict.
   [[nodiscard]] virtual bool sees_marks() const { return true; }
 

@@ -41,6 +41,7 @@ class CommandChecker final : public Checker {
   explicit CommandChecker(std::string command) : command_(std::move(command)) {}
 
   std::string description() const override { return command_; }
+  std::string identity() const override { return command_identity(command_); }
 
   Status prepare() override {
     POWERCUT_TRY_STATUS(check_shell_command(command_));
@@ -95,6 +96,14 @@ Status check_shell_command(const std::string& command) {
         fmt::format("checker '{}' not found (in $PATH, or as an executable file)", *program));
   }
   return {};
+}
+
+std::string command_identity(const std::string& command) {
+  const auto program = program_of(command);
+  if (!program) return command;
+  const bool is_path = program->find('/') != std::string::npos;
+  const auto found = is_path ? Result<std::string>(*program) : find_program(*program);
+  return command + "\n" + (found ? program_identity(*found) : "built in");
 }
 
 std::unique_ptr<Checker> make_command_checker(std::string command) {

@@ -12,6 +12,9 @@ namespace powercut::check {
 // kUsage.
 [[nodiscard]] Status check_shell_command(const std::string& command);
 
+// The command's text and, where that can be told, which program its first word is.
+[[nodiscard]] std::string command_identity(const std::string& command);
+
 // "x {} y {}" -> "x PATH y PATH"
 [[nodiscard]] std::string with_disk_path(const std::string& command, const std::string& disk_path);
 

@@ -19,6 +19,7 @@ std::string version_of(const std::string& program) {
 class Ext4Checker final : public Checker {
  public:
   std::string description() const override { return "ext4"; }
+  std::string identity() const override { return "ext4\n" + program_identity(e2fsck_); }
   bool sees_marks() const override { return false; }
 
   Status prepare() override {

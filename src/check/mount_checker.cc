@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -106,6 +107,16 @@ class MountChecker final : public Checker {
 
   std::string description() const override { return plan_.description; }
   unsigned max_jobs() const override { return is_btrfs_ ? 1 : Checker::max_jobs(); }
+  std::string identity() const override {
+    struct utsname kernel {};
+    ::uname(&kernel);
+    std::string text =
+        fmt::format("{}\n{}\n{}\nLinux {} {}\n", plan_.description, plan_.file_system,
+                    plan_.options, kernel.release, kernel.version);
+    if (!plan_.command.empty()) text += command_identity(plan_.command);
+    if (!plan_.afterwards.empty()) text += program_identity(plan_.afterwards[0]);
+    return text;
+  }
   bool sees_marks() const override {
     return plan_.compares_acknowledgements || !plan_.command.empty();
   }

@@ -32,6 +32,12 @@ class Sequence final : public Checker {
     return jobs;
   }
 
+  std::string identity() const override {
+    std::string text;
+    for (const auto& checker : checkers_) text += checker->identity() + "\n";
+    return text;
+  }
+
   bool sees_marks() const override {
     return std::any_of(checkers_.begin(), checkers_.end(),
                        [](const auto& checker) { return checker->sees_marks(); });

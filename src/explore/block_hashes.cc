@@ -14,6 +14,13 @@ constexpr ByteCount kBlockBytes = check::kObservedBlockBytes;
 // About 100 bytes each. When there are so many, all are forgotten: what is needed comes again.
 constexpr std::size_t kMostKnown = 1'000'000;
 
+// Behind it stand the pieces that lie on the block.
+std::vector<std::uint64_t> beginning_of_key(std::uint64_t block,
+                                            const state::DiscardPolicy& discard,
+                                            std::uint64_t version) {
+  return {block, static_cast<std::uint64_t>(discard.kind), discard.seed, version};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BlockHashes>> BlockHashes::make(const state::Timeline& timeline,
@@ -67,9 +74,8 @@ Result<std::uint64_t> BlockHashes::version(std::uint64_t block, EntryIndex base)
 Result<Hash128> BlockHashes::key_of(const state::CrashState& state, const state::CrashView& view,
                                     std::uint64_t block) {
   const ByteRange range = range_of(block);
-  std::vector<std::uint64_t> key = {block, static_cast<std::uint64_t>(state.discard.kind),
-                                    state.discard.seed,
-                                    POWERCUT_TRY(version(block, state.group->base))};
+  std::vector<std::uint64_t> key =
+      beginning_of_key(block, state.discard, POWERCUT_TRY(version(block, state.group->base)));
   const auto& pieces = view.pieces();
   auto piece = std::upper_bound(
       pieces.begin(), pieces.end(), range.begin,
@@ -84,7 +90,21 @@ Result<Hash128> BlockHashes::key_of(const state::CrashState& state, const state:
 Result<Hash128> BlockHashes::hash(const state::CrashState& state, state::CrashView& view,
                                   std::uint64_t block) {
   POWERCUT_CHECK(is_for(state));
-  const Hash128 key = POWERCUT_TRY(key_of(state, view, block));
+  return hash_known_as(POWERCUT_TRY(key_of(state, view, block)), view, block);
+}
+
+bool BlockHashes::is_in_device(std::uint64_t block) const {
+  return block < (timeline_.device_size_bytes() + kBlockBytes - 1) / kBlockBytes;
+}
+
+Result<Hash128> BlockHashes::first_hash(const state::DiscardPolicy& discard, std::uint64_t block) {
+  const std::vector<std::uint64_t> key = beginning_of_key(block, discard, 0);
+  const auto view = timeline_.view(first_base_, discard);
+  return hash_known_as(hash128(std::as_bytes(std::span(key))), *view, block);
+}
+
+Result<Hash128> BlockHashes::hash_known_as(const Hash128& key, BlockDevice& device,
+                                           std::uint64_t block) {
   {
     const MutexLock lock(mutex_);
     const auto known = known_.find(key);
@@ -93,7 +113,7 @@ Result<Hash128> BlockHashes::hash(const state::CrashState& state, state::CrashVi
   const ByteRange range = range_of(block);
   std::array<std::byte, kBlockBytes> buffer;
   const MutableBytes content = MutableBytes(buffer).first(range.size());
-  POWERCUT_TRY_STATUS(view.read(range.begin, content));
+  POWERCUT_TRY_STATUS(device.read(range.begin, content));
   const Hash128 hash = hash128(content);
   const MutexLock lock(mutex_);
   if (known_.size() >= kMostKnown) known_.clear();

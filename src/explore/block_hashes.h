@@ -30,6 +30,12 @@ class BlockHashes {
   // `view` is the state's.
   [[nodiscard]] Result<Hash128> hash(const state::CrashState& state, state::CrashView& view,
                                      std::uint64_t block);
+  // What is in the block at first_base. The block lies in the device.
+  [[nodiscard]] Result<Hash128> first_hash(const state::DiscardPolicy& discard,
+                                           std::uint64_t block);
+
+  // Whether there is such a block.
+  [[nodiscard]] bool is_in_device(std::uint64_t block) const;
 
  private:
   // Entries that write a block, rising.
@@ -40,7 +46,9 @@ class BlockHashes {
   [[nodiscard]] ByteRange range_of(std::uint64_t block) const;
   [[nodiscard]] Result<std::uint64_t> version(std::uint64_t block, EntryIndex base)
       POWERCUT_EXCLUDES(mutex_);
-  // Another one for each content that the block can have.
+  // `key` is another one for each content that the block can have.
+  [[nodiscard]] Result<Hash128> hash_known_as(const Hash128& key, BlockDevice& device,
+                                              std::uint64_t block) POWERCUT_EXCLUDES(mutex_);
   [[nodiscard]] Result<Hash128> key_of(const state::CrashState& state, const state::CrashView& view,
                                        std::uint64_t block) POWERCUT_EXCLUDES(mutex_);
 

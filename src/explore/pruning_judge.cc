@@ -52,17 +52,30 @@ check::Verdict without_most_output(check::Verdict verdict) {
 }  // namespace
 
 Result<std::unique_ptr<PruningJudge>> PruningJudge::make_without_runner(
-    const state::Timeline& timeline, bool sees_marks, JudgeOptions options) {
+    const state::Timeline& timeline, const CheckerTraits& traits, JudgeOptions options) {
   MarkTable marks = POWERCUT_TRY(MarkTable::make(timeline));
   auto hashes = POWERCUT_TRY(BlockHashes::make(timeline, options.first_base));
-  return std::unique_ptr<PruningJudge>(new PruningJudge(
-      timeline, std::move(marks), std::move(hashes), sees_marks, std::move(options)));
+  std::unique_ptr<PruningJudge> judge(new PruningJudge(
+      timeline, std::move(marks), std::move(hashes), traits.sees_marks, std::move(options)));
+  POWERCUT_TRY_STATUS(judge->open_cache(timeline, traits.identity));
+  return judge;
+}
+
+Status PruningJudge::open_cache(const state::Timeline& timeline, const std::string& identity) {
+  if (options_.cache_path.empty()) return {};
+  cache_key_ =
+      hash128(fmt::format("{}\n{}\n{}", identity, sector_size_, timeline.device_size_bytes()));
+  cache_ = POWERCUT_TRY(VerdictCache::open(options_.cache_path, cache_key_, options_.notice));
+  const SharedMutexLock lock(knowledge_mutex_);
+  for (auto& run : cache_->take_runs()) knowledge_.remembered[run.marks].push_back(std::move(run));
+  return {};
 }
 
 Result<std::unique_ptr<PruningJudge>> PruningJudge::make(const state::Timeline& timeline,
                                                          std::unique_ptr<Runner> runner,
-                                                         bool sees_marks, JudgeOptions options) {
-  auto judge = POWERCUT_TRY(make_without_runner(timeline, sees_marks, std::move(options)));
+                                                         const CheckerTraits& traits,
+                                                         JudgeOptions options) {
+  auto judge = POWERCUT_TRY(make_without_runner(timeline, traits, std::move(options)));
   judge->runner_ = std::move(runner);
   return judge;
 }
@@ -70,8 +83,8 @@ Result<std::unique_ptr<PruningJudge>> PruningJudge::make(const state::Timeline& 
 Result<std::unique_ptr<PruningJudge>> PruningJudge::make(const state::Timeline& timeline,
                                                          check::Checker& checker,
                                                          JudgeOptions options) {
-  auto judge =
-      POWERCUT_TRY(make_without_runner(timeline, checker.sees_marks(), std::move(options)));
+  const CheckerTraits traits{checker.sees_marks(), checker.identity()};
+  auto judge = POWERCUT_TRY(make_without_runner(timeline, traits, std::move(options)));
   const JudgeOptions& known = judge->options_;
   judge->runner_ = POWERCUT_TRY(make_disk_runner(timeline, judge->devices_, judge->marks_, checker,
                                                  {.jobs = known.jobs,
@@ -91,22 +104,74 @@ PruningJudge::PruningJudge(const state::Timeline& timeline, MarkTable marks,
       hashes_(std::move(hashes)),
       devices_(timeline) {}
 
-// The policy of discards as well: it decides on what no entry behind the first base writes.
-Hash128 PruningJudge::context_of(const state::CrashState& state) const {
-  std::vector<std::uint64_t> words = {static_cast<std::uint64_t>(state.discard.kind),
-                                      state.discard.seed};
+void PruningJudge::Knowledge::add(const Hash128& context, const std::vector<ReadBlock>& reads,
+                                  Judgement judgement) {
+  ReadTree& tree = trees[context];
+  const std::size_t before = tree.memory_bytes();
+  tree.insert(reads, runs.size());
+  const check::Verdict& verdict = judgement.verdict;
+  memory_bytes += tree.memory_bytes() - before + sizeof(judgement) + verdict.output.size() +
+                  verdict.step_output.size() + judgement.same_as.size();
+  runs.push_back(std::move(judgement));
+}
+
+// With acknowledgements a later mark can make a difference as well: it tells what a file was going to be.
+Hash128 PruningJudge::told_of_marks(const state::CrashState& state) const {
+  std::vector<std::uint64_t> words;
   if (sees_marks_) {
     const Hash128 sure = marks_.hash(marks_.sure(state));
     words.insert(words.end(), {sure.low, sure.high});
   }
   if (options_.acknowledgements != nullptr) {
     const MarkTable::Places places = marks_.places(state);
-    words.insert(words.end(), {places.in_front, places.reached});
+    const Hash128 all = marks_.hash_of_all();
+    words.insert(words.end(), {places.in_front, places.reached, all.low, all.high});
   }
   return hash128(std::as_bytes(std::span(words)));
 }
 
+Hash128 PruningJudge::context_of(const state::CrashState& state) const {
+  const Hash128 marks = told_of_marks(state);
+  const std::uint64_t words[] = {
+      marks.low, marks.high, static_cast<std::uint64_t>(state.discard.kind), state.discard.seed};
+  return hash128(std::as_bytes(std::span(words)));
+}
+
+Result<bool> PruningJudge::is_of_this_log(const RememberedRun& run,
+                                          const state::DiscardPolicy& discard) {
+  for (const auto& [block, content] : run.reads) {
+    if (hashes_->can_differ(block)) continue;
+    if (!hashes_->is_in_device(block)) return false;
+    const Hash128 here = POWERCUT_TRY(hashes_->first_hash(discard, block));
+    if (here != content) return false;
+  }
+  return true;
+}
+
+Status PruningJudge::recall(const state::CrashState& state) {
+  const Hash128 context = context_of(state);
+  {
+    const SharedMutexReadLock lock(knowledge_mutex_);
+    if (knowledge_.recalled.contains(context)) return {};
+  }
+  const SharedMutexLock lock(knowledge_mutex_);
+  if (!knowledge_.recalled.insert(context).second) return {};
+  const auto remembered = knowledge_.remembered.find(told_of_marks(state));
+  if (remembered == knowledge_.remembered.end()) return {};
+  for (const RememberedRun& run : remembered->second) {
+    const bool is_ours = POWERCUT_TRY(is_of_this_log(run, state.discard));
+    if (!is_ours || knowledge_.memory_bytes >= options_.max_memory_bytes) continue;
+    std::vector<ReadBlock> reads;
+    for (const auto& read : run.reads) {
+      if (hashes_->can_differ(read.block)) reads.push_back(read);
+    }
+    knowledge_.add(context, reads, {.verdict = run.verdict, .source = findings::Source::kCache});
+  }
+  return {};
+}
+
 Result<std::optional<Judgement>> PruningJudge::look_up(const state::CrashState& state) {
+  if (cache_ != nullptr) POWERCUT_TRY_STATUS(recall(state));
   const Hash128 context = context_of(state);
   const auto view = devices_.view(state);
   const SharedMutexReadLock lock(knowledge_mutex_);
@@ -122,24 +187,24 @@ Status PruningJudge::learn(const state::CrashState& state, const Run& run) {
   // How long a check takes, and whether its programs are there, is not a matter of blocks.
   if (run.verdict.outcome == check::Outcome::kTimeout || run.verdict.was_not_run) return {};
   const auto view = devices_.view(state);
+  RememberedRun remembered{.key = cache_key_,
+                           .marks = told_of_marks(state),
+                           .verdict = without_most_output(run.verdict)};
   std::vector<ReadBlock> reads;
   for (const std::uint64_t block : run.observed) {
-    if (!hashes_->can_differ(block)) continue;
-    reads.push_back({block, POWERCUT_TRY(hashes_->hash(state, *view, block))});
+    if (cache_ == nullptr && !hashes_->can_differ(block)) continue;
+    const ReadBlock read{block, POWERCUT_TRY(hashes_->hash(state, *view, block))};
+    if (hashes_->can_differ(block)) reads.push_back(read);
+    remembered.reads.push_back(read);
   }
-  Judgement judgement{.verdict = without_most_output(run.verdict),
+  if (cache_ != nullptr) POWERCUT_TRY_STATUS(cache_->add(remembered));
+  Judgement judgement{.verdict = std::move(remembered.verdict),
                       .source = findings::Source::kReads,
                       .same_as = to_string(id_of(state, sector_size_))};
   {
     const SharedMutexLock lock(knowledge_mutex_);
     if (knowledge_.memory_bytes < options_.max_memory_bytes) {
-      ReadTree& tree = knowledge_.trees[context_of(state)];
-      const std::size_t before = tree.memory_bytes();
-      tree.insert(reads, knowledge_.runs.size());
-      knowledge_.memory_bytes += tree.memory_bytes() - before + sizeof(judgement) +
-                                 judgement.verdict.output.size() +
-                                 judgement.verdict.step_output.size() + judgement.same_as.size();
-      knowledge_.runs.push_back(std::move(judgement));
+      knowledge_.add(context_of(state), reads, std::move(judgement));
       return {};
     }
   }

@@ -6,12 +6,14 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/mutex.h"
 #include "explore/block_hashes.h"
 #include "explore/judge.h"
 #include "explore/read_tree.h"
 #include "explore/runner.h"
+#include "explore/verdict_cache.h"
 #include "state/timeline.h"
 
 namespace powercut::explore {
@@ -30,6 +32,13 @@ struct JudgeOptions {
   std::shared_ptr<const check::AcknowledgementHistory> acknowledgements;
   const check::Interrupt* interrupt = nullptr;
   std::function<void(const findings::Disagreement&)> on_disagreement;  // from any thread
+  std::function<void(const std::string&)> notice;  // on what is wrong with the cache
+};
+
+// Of a checker, what is asked of it once.
+struct CheckerTraits {
+  bool sees_marks = true;
+  std::string identity;
 };
 
 // Runs a checker only on states of which the verdict does not follow from the runs before: a run that
@@ -45,7 +54,7 @@ class PruningJudge final : public Judge {
   // Runs the checker in a way of the caller's.
   [[nodiscard]] static Result<std::unique_ptr<PruningJudge>> make(const state::Timeline& timeline,
                                                                   std::unique_ptr<Runner> runner,
-                                                                  bool sees_marks,
+                                                                  const CheckerTraits& traits,
                                                                   JudgeOptions options);
 
   [[nodiscard]] Result<std::optional<Judgement>> judge(const state::CrashState& state) override;
@@ -71,15 +80,28 @@ class PruningJudge final : public Judge {
     // For states that tell a checker the same apart from their blocks.
     std::unordered_map<Hash128, ReadTree, HashOfHash128> trees;
     std::deque<Judgement> runs;  // as they are told of other states
+    // From the cache, by what their checkers were told of marks; and the contexts in whose trees they
+    // already are.
+    std::unordered_map<Hash128, std::vector<RememberedRun>, HashOfHash128> remembered;
+    std::unordered_set<Hash128, HashOfHash128> recalled;
     std::size_t memory_bytes = 0;
+    void add(const Hash128& context, const std::vector<ReadBlock>& reads, Judgement judgement);
   };
 
   PruningJudge(const state::Timeline& timeline, MarkTable marks,
                std::unique_ptr<BlockHashes> hashes, bool sees_marks, JudgeOptions options);
   [[nodiscard]] static Result<std::unique_ptr<PruningJudge>> make_without_runner(
-      const state::Timeline& timeline, bool sees_marks, JudgeOptions options);
+      const state::Timeline& timeline, const CheckerTraits& traits, JudgeOptions options);
+  [[nodiscard]] Status open_cache(const state::Timeline& timeline, const std::string& identity);
 
+  // All of the marks that can make a difference to the checker.
+  [[nodiscard]] Hash128 told_of_marks(const state::CrashState& state) const;
+  // That, and what decides on blocks that are the same in all states.
   [[nodiscard]] Hash128 context_of(const state::CrashState& state) const;
+  // Runs of the cache that this log can have had become a tree.
+  [[nodiscard]] Status recall(const state::CrashState& state) POWERCUT_EXCLUDES(knowledge_mutex_);
+  [[nodiscard]] Result<bool> is_of_this_log(const RememberedRun& run,
+                                            const state::DiscardPolicy& discard);
   [[nodiscard]] Result<std::optional<Judgement>> look_up(const state::CrashState& state)
       POWERCUT_EXCLUDES(knowledge_mutex_);
   [[nodiscard]] Status learn(const state::CrashState& state, const Run& run)
@@ -95,6 +117,8 @@ class PruningJudge final : public Judge {
   const std::unique_ptr<BlockHashes> hashes_;
   StateDevices devices_;
   std::unique_ptr<Runner> runner_;
+  std::unique_ptr<VerdictCache> cache_;  // null: none is wanted
+  Hash128 cache_key_;
 
   SharedMutex knowledge_mutex_;
   Knowledge knowledge_ POWERCUT_GUARDED_BY(knowledge_mutex_);

@@ -18,6 +18,7 @@
 #include "state/state_list.h"
 #include "support/crash_states.h"
 #include "support/log_builder.h"
+#include "support/temporary_directory.h"
 
 namespace powercut::explore {
 namespace {
@@ -269,8 +270,9 @@ struct Example {
   std::unique_ptr<PruningJudge> judge(JudgeOptions options = {}) {
     auto runner = std::make_unique<FunctionRunner>(*timeline, function);
     runner->forgets_a_block = forgets_a_block;
-    auto made = PruningJudge::make(*timeline, std::move(runner), sees_marks && !forgets_marks,
-                                   std::move(options));
+    if (first_base != 0) options.first_base = first_base;
+    auto made = PruningJudge::make(*timeline, std::move(runner),
+                                   {sees_marks && !forgets_marks, identity}, std::move(options));
     EXPECT_TRUE(made) << made.error().message;
     return *std::move(made);
   }
@@ -297,6 +299,8 @@ struct Example {
   ByteCount unit_bytes = 0;
   bool forgets_a_block = false;
   bool forgets_marks = false;
+  EntryIndex first_base = 0;
+  std::string identity = "function";
 };
 
 constexpr std::uint64_t kExamples = 320;
@@ -435,6 +439,58 @@ TEST(PruningJudgeTest, ManyMayAskAtOnce) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(example.wrong_verdicts(*judge), 0U);
+}
+
+// Runs are remembered, and a log that has grown, or lies a little differently, gains from them.
+class CacheTest : public testing::Test {
+ protected:
+  PruningJudge::Counts counts_of(Example& example) {
+    const auto judge = example.judge({.cache_path = directory_ / "cache",
+                                      .notice = [](const auto& text) { ADD_FAILURE() << text; }});
+    EXPECT_EQ(example.wrong_verdicts(*judge), 0U);
+    return judge->counts();
+  }
+  test::TemporaryDirectory directory_;
+};
+
+TEST_F(CacheTest, TheSameLogNeedsNoRun) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Example example(seed, seed % 2 == 0);
+    example.identity = std::to_string(seed);
+    const auto first = counts_of(example);
+    const auto second = counts_of(example);
+    EXPECT_GT(first.run, 0U);
+    EXPECT_EQ(second.run, 0U) << "seed " << seed;
+    EXPECT_EQ(second.by_cache, first.run + first.by_reads + first.by_cache);
+  }
+}
+
+// Other logs share the cache, with contents that are partly the same: of what it remembers nothing may
+// be taken that does not fit.
+TEST_F(CacheTest, VerdictsOfOtherLogsAreTakenWhereTheyFit) {
+  std::uint64_t by_cache = 0;
+  std::uint64_t run = 0;
+  const Function function = Example(7, false).function;
+  for (std::uint64_t seed = 100; seed < 160; ++seed) {
+    Example example(seed, false);
+    example.function = function;
+    // So that blocks that are the same in all states of a log are not the same in all logs.
+    example.first_base = example.timeline->index().nr_entries() / 3;
+    const auto counts = counts_of(example);
+    by_cache += counts.by_cache;
+    run += counts.run;
+  }
+  EXPECT_GT(by_cache, 0U);
+  EXPECT_GT(run, 0U);
+}
+
+TEST_F(CacheTest, AnotherCheckerIsAnotherKey) {
+  Example example(1, false);
+  counts_of(example);
+  Example other(1, false);
+  other.function = Example(2, false).function;
+  other.identity = "another function";
+  EXPECT_EQ(counts_of(other).by_cache, 0U);
 }
 
 // The same over FUSE, with what the kernel reads ahead and keeps.

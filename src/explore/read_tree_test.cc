@@ -18,9 +18,8 @@ Hash128 content_of(std::uint64_t value) {
 }
 
 std::optional<std::size_t> find(const ReadTree& tree, const Device& device) {
-  const auto found = tree.find([&](std::uint64_t block) -> Result<Hash128> {
-    return content_of(device.at(block));
-  });
+  const auto found = tree.find(
+      [&](std::uint64_t block) -> Result<Hash128> { return content_of(device.at(block)); });
   EXPECT_TRUE(found);
   return *found;
 }
