@@ -3,12 +3,11 @@
 // encoded as they stood there.
 //
 // Input: the file. An odd last byte says that checksums are to be made right first.
-#include "explore/cache_format.h"
-
 #include <cstring>
 #include <vector>
 
 #include "base/check.h"
+#include "explore/cache_format.h"
 #include "explore/verdict_cache.h"
 #include "fuzz/target.h"
 #include "io/memory_file.h"

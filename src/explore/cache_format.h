@@ -37,11 +37,11 @@ struct HashDisk {
 static_assert(sizeof(HashDisk) == 16);
 
 struct RunDisk {
-  HashDisk key;      // checker, and what of the device is the same in all states
-  HashDisk marks;    // what the checker was told of marks
-  Le32 outcome;      // check::Outcome, by its place there
-  Le32 code;         // two's complement
-  Le32 step_bytes;   // lengths of the texts
+  HashDisk key;     // checker, and what of the device is the same in all states
+  HashDisk marks;   // what the checker was told of marks
+  Le32 outcome;     // check::Outcome, by its place there
+  Le32 code;        // two's complement
+  Le32 step_bytes;  // lengths of the texts
   Le32 output_bytes;
   Le32 step_output_bytes;
   Le32 nr_reads;

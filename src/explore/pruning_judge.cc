@@ -32,6 +32,16 @@ std::string text_of(const check::Verdict& verdict) {
   return "unknown";
 }
 
+// All of it decides on verdicts.
+std::string text_of(const NestedOptions& options) {
+  std::string text =
+      fmt::format("cuts inside recoveries: {} deep, {} states, units of {}, seed {}", options.depth,
+                  options.max_states, options.choices.unit_bytes, options.choices.seed);
+  for (const auto& [kind, number] : options.strategies)
+    text += fmt::format(", strategy {}:{}", static_cast<int>(kind), number);
+  return text;
+}
+
 bool is_same(const check::Verdict& a, const check::Verdict& b) {
   return a.outcome == b.outcome && a.code == b.code && a.step == b.step;
 }
@@ -83,7 +93,8 @@ Result<std::unique_ptr<PruningJudge>> PruningJudge::make(const state::Timeline& 
 Result<std::unique_ptr<PruningJudge>> PruningJudge::make(const state::Timeline& timeline,
                                                          check::Checker& checker,
                                                          JudgeOptions options) {
-  const CheckerTraits traits{checker.sees_marks(), checker.identity()};
+  CheckerTraits traits{checker.sees_marks(), checker.identity()};
+  if (options.nested) traits.identity += "\n" + text_of(*options.nested);
   auto judge = POWERCUT_TRY(make_without_runner(timeline, traits, std::move(options)));
   const JudgeOptions& known = judge->options_;
   judge->runner_ = POWERCUT_TRY(make_disk_runner(timeline, judge->devices_, judge->marks_, checker,
@@ -91,6 +102,10 @@ Result<std::unique_ptr<PruningJudge>> PruningJudge::make(const state::Timeline& 
                                                   .limits = known.limits,
                                                   .acknowledgements = known.acknowledgements,
                                                   .interrupt = known.interrupt}));
+  if (known.nested) {
+    judge->runner_ = make_nested_runner(judge->devices_, std::move(judge->runner_),
+                                        judge->sector_size_, *known.nested);
+  }
   return judge;
 }
 

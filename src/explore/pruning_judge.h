@@ -11,6 +11,7 @@
 #include "base/mutex.h"
 #include "explore/block_hashes.h"
 #include "explore/judge.h"
+#include "explore/nested.h"
 #include "explore/read_tree.h"
 #include "explore/runner.h"
 #include "explore/verdict_cache.h"
@@ -24,8 +25,9 @@ struct JudgeOptions {
   bool prune = true;  // by what checkers read
   double audit = 0;   // of the states that need no run, this share is run all the same
   std::uint64_t seed = 0;
-  std::string cache_path;     // "": runs are not remembered
-  EntryIndex first_base = 0;  // of the first group; states of earlier ones are always run
+  std::string cache_path;               // "": runs are not remembered
+  EntryIndex first_base = 0;            // of the first group; states of earlier ones are always run
+  std::optional<NestedOptions> nested;  // nothing: recoveries are not cut
   // For what is kept of runs to prune by. When it is full, no more is learnt.
   std::size_t max_memory_bytes = std::size_t{1} << 30;
   // As RunnerOptions has it.

@@ -167,6 +167,10 @@ class FunctionRunner final : public Runner {
     if (forgets_a_block && !run.observed.empty()) run.observed.pop_back();
     return run;
   }
+  Result<std::optional<Run>> run_on(std::shared_ptr<BlockDevice> device, const std::string&,
+                                    const state::CrashState& state) override {
+    return Run{.verdict = function_(*device, marks_.lines(marks_.sure(state)))};
+  }
   Status close() override { return {}; }
 
   bool forgets_a_block = false;

@@ -57,8 +57,17 @@ class DiskRunner final : public Runner {
   }
 
   Result<std::optional<Run>> run(const state::CrashState& state) override {
+    const auto device =
+        std::make_shared<check::ObservedDevice>(OverlayDevice::make_lazily(devices_.view(state)));
+    auto run = run_on(device, to_string(id_of(state, sector_size_)), state);
+    if (run && *run) (*run)->observed = device->observed();
+    return run;
+  }
+
+  Result<std::optional<Run>> run_on(std::shared_ptr<BlockDevice> device, const std::string& id,
+                                    const state::CrashState& state) override {
     Slot& slot = take();
-    auto result = run_in(slot, state);
+    auto result = run_in(slot, std::move(device), id, state);
     give_back(slot);
     return result;
   }
@@ -105,24 +114,20 @@ class DiskRunner final : public Runner {
     return fmt::format("{}.{}.img", file_name_of(id).substr(0, kLongestNameBytes), slot.number);
   }
 
-  [[nodiscard]] Result<std::optional<Run>> run_in(Slot& slot, const state::CrashState& state) {
+  [[nodiscard]] Result<std::optional<Run>> run_in(Slot& slot, std::shared_ptr<BlockDevice> device,
+                                                  const std::string& id,
+                                                  const state::CrashState& state) {
     POWERCUT_TRY_STATUS(slot.marks.update(marks_.lines(marks_.sure(state))));
-    const auto device =
-        std::make_shared<check::ObservedDevice>(OverlayDevice::make_lazily(devices_.view(state)));
-    const std::string id = to_string(id_of(state, sector_size_));
     const std::string name = file_name(slot, id);
+    const std::string path = POWERCUT_TRY(disks_->publish(name, std::move(device)));
+    const Published published(*disks_, name);
+    const auto start = std::chrono::steady_clock::now();
+    auto verdict =
+        POWERCUT_TRY(checker_.check(offer_of(slot, state, id, path), limits_, interrupt_));
+    if (!verdict) return std::optional<Run>();
     Run run;
-    {
-      const std::string path = POWERCUT_TRY(disks_->publish(name, device));
-      const Published published(*disks_, name);
-      const auto start = std::chrono::steady_clock::now();
-      auto verdict =
-          POWERCUT_TRY(checker_.check(offer_of(slot, state, id, path), limits_, interrupt_));
-      if (!verdict) return std::optional<Run>();
-      run.verdict = *std::move(verdict);
-      run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    }
-    run.observed = device->observed();
+    run.verdict = *std::move(verdict);
+    run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return run;
   }
 

@@ -33,6 +33,11 @@ class Runner {
   // Nothing if it was interrupted. Errors are about log, environment or checker, not about the
   // state.
   [[nodiscard]] virtual Result<std::optional<Run>> run(const state::CrashState& state) = 0;
+  // The same on a device of the caller's, which the checker may write: what the runner does not see of it
+  // is left out of the run. It is told the marks of `state`.
+  [[nodiscard]] virtual Result<std::optional<Run>> run_on(std::shared_ptr<BlockDevice> device,
+                                                          const std::string& id,
+                                                          const state::CrashState& state) = 0;
   // Cleans up; no run is under way, and none follows.
   [[nodiscard]] virtual Status close() = 0;
 };

@@ -84,7 +84,8 @@ Result<RememberedRun> decode_run(ConstBytes body) {
   if (body.size() < sizeof(RunDisk)) return bad_input("a record is too short");
   Pieces pieces(body);
   const auto disk = pieces.take<RunDisk>();
-  const std::uint64_t texts = std::uint64_t{disk.step_bytes} + disk.output_bytes + disk.step_output_bytes;
+  const std::uint64_t texts =
+      std::uint64_t{disk.step_bytes} + disk.output_bytes + disk.step_output_bytes;
   if (body.size() != sizeof(RunDisk) + texts + sizeof(ReadDisk) * std::uint64_t{disk.nr_reads})
     return bad_input("a record's length is not that of its parts");
   if (disk.outcome > static_cast<std::uint32_t>(check::Outcome::kAcknowledgement))
@@ -115,8 +116,9 @@ Result<CacheContent> read_cache(const File& file, const Hash128& key) {
     return bad_input(fmt::format("'{}' is not a cache of verdicts", file.name()));
   if (size < sizeof(header)) return content;
   if (header.version != kCacheVersion) {
-    return bad_input(fmt::format("'{}' is a cache of verdicts of version {}, this program has {}: remove it",
-                                 file.name(), header.version.value(), kCacheVersion));
+    return bad_input(
+        fmt::format("'{}' is a cache of verdicts of version {}, this program has {}: remove it",
+                    file.name(), header.version.value(), kCacheVersion));
   }
   content.end = sizeof(header);
   while (size - content.end >= sizeof(RecordHeaderDisk)) {

@@ -68,9 +68,8 @@ std::vector<Moment> moments_of(const Timeline& timeline, Model model, std::uint6
   EXPECT_TRUE(group);
   const auto choices = make_choices({.kind = state::Strategy::Kind::kExhaustive}, *group,
                                     {.unit_bytes = unit_bytes});
-  state::CrashState state{.group = *group,
-                          .unit_bytes = std::max(unit_bytes, kSector),
-                          .discard = discard};
+  state::CrashState state{
+      .group = *group, .unit_bytes = std::max(unit_bytes, kSector), .discard = discard};
   std::vector<Moment> moments;
   while (choices->next(state.choice)) {
     auto moment = timeline.moment(id_of(state, kSector));
@@ -84,8 +83,7 @@ std::vector<Moment> moments_of(const Timeline& timeline, Model model, std::uint6
 // the view shows, and the contents have to be those of the naive model.
 void expect_walk(Prng& prng, const Case& here, CrashLog::Ticks ticks) {
   const Model model = ticks != CrashLog::Ticks::kNone ? Model::kExact : Model::kEpoch;
-  const std::uint64_t last =
-      model == Model::kExact ? here.log.last_tick() : here.log.nr_entries();
+  const std::uint64_t last = model == Model::kExact ? here.log.last_tick() : here.log.nr_entries();
   const std::uint64_t cut = prng.between(0, last);
   const auto fates = model == Model::kExact ? here.log.exact(cut) : here.log.epoch(cut);
   const std::size_t unit_sectors = here.log.choices(fates, 1) <= 6 ? prng.below(2) : 0;
@@ -103,7 +101,8 @@ void expect_walk(Prng& prng, const Case& here, CrashLog::Ticks ticks) {
     ASSERT_TRUE(totals) << totals.error().message;
     std::vector<std::byte> expected(device.size_bytes());
     ASSERT_TRUE(to.view->read(0, expected));
-    ASSERT_EQ(device.content(), expected) << "from " << (held ? held->name : "") << " to " << to.name;
+    ASSERT_EQ(device.content(), expected)
+        << "from " << (held ? held->name : "") << " to " << to.name;
     held = to;
   };
   for (const Moment& moment :
@@ -165,8 +164,8 @@ TEST(CrashJump, OfNoiseAndOldDataSaysWhatItWrote) {
   log.write(0, "AB").discard(0, 2).flush();
   const auto timeline = timeline_of(log, "xyz");
   MemoryDevice device(3 * kSector);
-  const auto noise = jump(*timeline, std::nullopt,
-                          *timeline->moment("epoch:3:discard:random:1"), device);
+  const auto noise =
+      jump(*timeline, std::nullopt, *timeline->moment("epoch:3:discard:random:1"), device);
   ASSERT_TRUE(noise);
   EXPECT_EQ(noise->noise_bytes, 2 * kSector);
   EXPECT_EQ(noise->restored_bytes, kSector);

@@ -382,6 +382,7 @@ TEST(CrashStates, WrongIdsSayWhatIsWrong) {
       {"epoch:0:torn:0:0:unit:256", "no unit is smaller"},
       {"epoch:x", "no number behind 'epoch'"},
       {"exact:1", "ticks"},
+      {"epoch:2~exact:4", "inside the recovery from another state"},
   };
   for (const auto& [text, why] : cases) {
     const auto device = timeline->device(text);

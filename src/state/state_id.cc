@@ -192,6 +192,13 @@ bool is_crash_state_text(std::string_view text) {
 }
 
 Result<StateId> parse_state_id(std::string_view text) {
+  const std::size_t nested = text.find('~');
+  if (nested != std::string_view::npos) {
+    return usage_error(fmt::format(
+        "'{}' lies inside the recovery from another state, which is in no file: powercut explore "
+        "--nested --at {} records that again",
+        text, text.substr(0, nested)));
+  }
   return Parser(text).parse();
 }
 
