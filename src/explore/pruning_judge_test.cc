@@ -207,6 +207,11 @@ check::Verdict verdict_of(std::uint64_t seen) {
           "output"};
 }
 
+check::Verdict verdict_if(bool is_good) {
+  if (is_good) return {};
+  return {check::Outcome::kExitStatus, 1, "step", "output", "output"};
+}
+
 Function random_checker(Prng& prng, bool sees_marks) {
   const std::uint64_t seed = prng();
   const bool is_parallel = prng.one_in(8);
@@ -271,9 +276,17 @@ struct Example {
     }
   }
 
-  std::unique_ptr<PruningJudge> judge(JudgeOptions options = {}) {
+  std::unique_ptr<Runner> make_runner(bool forgets = false) {
     auto runner = std::make_unique<FunctionRunner>(*timeline, function);
-    runner->forgets_a_block = forgets_a_block;
+    runner->forgets_a_block = forgets;
+    if (depth == 0) return runner;
+    if (devices == nullptr) devices = std::make_unique<StateDevices>(*timeline);
+    return make_nested_runner(*devices, std::move(runner), kSector,
+                              {.depth = depth, .max_states = 8});
+  }
+
+  std::unique_ptr<PruningJudge> judge(JudgeOptions options = {}) {
+    auto runner = make_runner(forgets_a_block);
     if (first_base != 0) options.first_base = first_base;
     auto made = PruningJudge::make(*timeline, std::move(runner),
                                    {sees_marks && !forgets_marks, identity}, std::move(options));
@@ -283,12 +296,12 @@ struct Example {
 
   // How many of its verdicts are not those of the checker.
   std::uint64_t wrong_verdicts(PruningJudge& judge) {
-    FunctionRunner runner(*timeline, function);
+    const auto runner = make_runner();
     std::uint64_t wrong = 0;
     for_each_state([&](const state::CrashState& state) {
       const auto judgement = judge.judge(state);
       ASSERT_TRUE(judgement && *judgement);
-      const auto run = runner.run(state);
+      const auto run = runner->run(state);
       const check::Verdict& expected = (*run)->verdict;
       const check::Verdict& found = (*judgement)->verdict;
       if (found.outcome != expected.outcome || found.code != expected.code) ++wrong;
@@ -303,6 +316,8 @@ struct Example {
   ByteCount unit_bytes = 0;
   bool forgets_a_block = false;
   bool forgets_marks = false;
+  unsigned depth = 0;  // of cuts inside recoveries
+  std::unique_ptr<StateDevices> devices;
   EntryIndex first_base = 0;
   std::string identity = "function";
 };
@@ -320,6 +335,18 @@ TEST(PruningJudgeTest, VerdictsAreThoseOfTheChecker) {
     by_reads += judge->counts().by_reads;
   }
   EXPECT_GT(by_reads, run);
+}
+
+TEST(PruningJudgeTest, VerdictsOnCutsInsideRecoveriesAreThoseOfTheChecker) {
+  std::uint64_t by_reads = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    Example example(seed, seed % 3 == 0);
+    example.depth = 1 + static_cast<unsigned>(seed % 2);
+    const auto judge = example.judge();
+    ASSERT_EQ(example.wrong_verdicts(*judge), 0U) << "seed " << seed;
+    by_reads += judge->counts().by_reads;
+  }
+  EXPECT_GT(by_reads, 0U);
 }
 
 // What the key must not lack, and that the test before would see it.
@@ -515,6 +542,38 @@ TEST_F(FuseJudgeTest, VerdictsAreThoseOfTheChecker) {
     EXPECT_TRUE((*judge)->close());
   }
   EXPECT_GT(by_reads, 0U);
+}
+
+// A counter is raised by one as long as the journal says so. The checker's writes go through the kernel.
+TEST_F(FuseJudgeTest, ARecoveryThatMayNotBeginAgainIsFound) {
+  LogBuilder log(512, test::test_extension(kDeviceBytes));
+  log.write(0, "\5").flush().write(16, "\1").flush();
+  const auto timeline = timeline_of(log);
+  FunctionChecker checker([](const check::Offer& offer) {
+    const auto device = *FileDevice::make(*PosixFile::open(offer.disk_path, {.writable = true}));
+    std::array<std::byte, kSector> counter{};
+    std::array<std::byte, kSector> journal{};
+    EXPECT_TRUE(device->read(0, counter));
+    EXPECT_TRUE(device->read(16 * kSector, journal));
+    if (journal[0] != std::byte{0}) {
+      counter.fill(static_cast<std::byte>(std::to_integer<int>(counter[0]) + 1));
+      journal.fill(std::byte{0});
+      EXPECT_TRUE(device->write(0, counter, Fua::kNo) && device->flush());
+      EXPECT_TRUE(device->write(16 * kSector, journal, Fua::kNo) && device->flush());
+    }
+    return verdict_if(std::to_integer<int>(counter[0]) <= 6);
+  });
+  const auto state = timeline->crash_state(*state::parse_state_id("epoch:4"));
+  for (const bool is_nested : {false, true}) {
+    JudgeOptions options{.interrupt = &interrupt_};
+    if (is_nested) options.nested = NestedOptions{};
+    const auto judge = PruningJudge::make(*timeline, checker, options);
+    ASSERT_TRUE(judge) << judge.error().message;
+    const auto judgement = (*judge)->judge(*state);
+    ASSERT_TRUE(judgement && *judgement);
+    EXPECT_EQ((*judgement)->verdict.passed(), !is_nested);
+    EXPECT_TRUE((*judge)->close());
+  }
 }
 
 }  // namespace
