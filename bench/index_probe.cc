@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What index_bench measures:
 //
-// index_probe make LOG ENTRIES DEVICE_BYTES SEED   makes a log of 4 KiB writes at random places
+// index_probe make LOG ENTRIES DEVICE_BYTES SEED [EPOCH]   makes a log of 4 KiB writes at random
+//                                                     places; each EPOCH-th entry is a flush
 // index_probe headers LOG ENTRIES DEVICE_BYTES SEED   the same of discards: a log that takes 32 bytes
 //                                                     an entry, to see what very many cost
 // index_probe build LOG [SIDECAR]                  indexes it; prints entries, seconds, peak memory
@@ -35,7 +36,7 @@ double seconds_since(Clock::time_point start) {
 }
 
 Status make(const std::string& path, std::uint64_t entries, ByteCount device_bytes,
-            std::uint64_t seed) {
+            std::uint64_t seed, std::uint64_t epoch) {
   log::WriterOptions options;
   options.initial_content = log::InitialContent::kZero;
   options.device_size_bytes = device_bytes;
@@ -46,6 +47,12 @@ Status make(const std::string& path, std::uint64_t entries, ByteCount device_byt
   std::vector<std::byte> bytes(4 * kMiB);
   prng.fill(bytes);
   for (std::uint64_t i = 0; i < entries; ++i) {
+    if (epoch != 0 && i % epoch == epoch - 1) {
+      POWERCUT_TRY(writer->append({.operation = log::Operation::kFlush,
+                                   .flags = log::kFlagFlush,
+                                   .submit_tick = writer->take_tick()}));
+      continue;
+    }
     POWERCUT_TRY(writer->append(
         {.sector = prng.below(device_bytes / kWrite) * (kWrite / kSectorSize),
          .nr_sectors = kWrite / kSectorSize,
@@ -139,8 +146,10 @@ Status run(const std::vector<std::string>& arguments) {
     return std::strtoull(arguments[at].c_str(), nullptr, 10);
   };
   const std::string mode = arguments.empty() ? "" : arguments[0];
-  if (mode == "make" && arguments.size() == 5)
-    return make(arguments[1], number(2), number(3), number(4));
+  if (mode == "make" && (arguments.size() == 5 || arguments.size() == 6)) {
+    return make(arguments[1], number(2), number(3), number(4),
+                arguments.size() == 6 ? number(5) : 0);
+  }
   if (mode == "headers" && arguments.size() == 5)
     return make_headers(arguments[1], number(2), number(3), number(4));
   if (mode == "build" && arguments.size() >= 2)

@@ -4,109 +4,150 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <thread>
 
 #include "base/mutex.h"
-#include "explore/worker.h"
+#include "explore/results.h"
+#include "explore/state_source.h"
 
 namespace powercut::explore {
 namespace {
 
-// Hands out the cuts in order, and gathers what comes of them. Thread-safe.
+using Clock = std::chrono::steady_clock;
+
+// Hands out the states in order, and gathers what comes of them. Thread-safe.
 class Session {
  public:
   Session(const Plan& plan, const ExploreOptions& options, Listener& listener,
-          const check::Interrupt& interrupt, state::CutStream cuts)
+          const check::Interrupt& interrupt, StateSource source)
       : max_failures_(options.max_failures),
+        max_states_(plan.list.max_states),
+        time_limit_(options.time_limit),
+        earlier_(options.earlier),
+        start_(Clock::now()),
         interrupt_(interrupt),
         listener_(listener),
-        cuts_(std::move(cuts)) {
-    summary_.cuts = plan.facts.cuts;
-  }
+        source_(std::move(source)),
+        tally_(options.earlier.summary, options.earlier.first_failing_cut) {}
 
   // Nothing when there is nothing left to do, for whatever reason.
-  [[nodiscard]] std::optional<state::StateId> next() {
+  [[nodiscard]] std::optional<state::StateList::State> next() {
     const MutexLock lock(mutex_);
-    if (error_ || interrupt_.is_raised() || is_at_limit()) return std::nullopt;
-    const auto cut = cuts_.next();
-    if (!cut) return std::nullopt;
-    return state::StateId::of_prefix(*cut);
+    while (!error_ && !is_at_end_ && !interrupt_.is_raised()) {
+      stopped_at_ = reached_limit();
+      if (!stopped_at_.empty()) return std::nullopt;
+      auto listed = source_.next();
+      if (!listed) {
+        set_error(listed.error());
+      } else if (!*listed) {
+        is_at_end_ = true;
+      } else if (!earlier_.states.contains(to_string((*listed)->id))) {
+        return *std::move(listed);
+      }
+    }
+    return std::nullopt;
   }
 
-  void add(const findings::StateResult& result) {
+  void add(const findings::StateResult& result, const state::CrashState& state) {
     const MutexLock lock(mutex_);
-    ++summary_.checked;
-    ++(result.passed() ? summary_.passed : summary_.failed);
-    if (!result.passed() &&
-        (summary_.first_failure.empty() || result.entries < first_failing_cut_)) {
-      summary_.first_failure = result.state;
-      first_failing_cut_ = result.entries;
-    }
-    listener_.on_result(result);
+    tally_.add(result);
+    listener_.on_result(result, state,
+                        {tally_.summary().checked, tally_.summary().failed, share()});
   }
 
   void fail(const Error& error) {
     const MutexLock lock(mutex_);
-    if (!error_) error_ = error;
-    interrupt_.raise();
+    set_error(error);
   }
 
   [[nodiscard]] Result<findings::Summary> end() {
     const MutexLock lock(mutex_);
     if (error_) return tl::unexpected(*error_);
-    summary_.interrupted = interrupt_.is_raised() && summary_.checked < summary_.cuts;
-    if (is_at_limit() && summary_.checked < summary_.cuts)
-      summary_.stopped_at_limit = "--max-failures";
-    return summary_;
+    findings::Summary summary = tally_.summary();
+    source_.add_counts(summary);
+    summary.interrupted = interrupt_.is_raised() && !is_at_end_;
+    summary.stopped_at_limit = source_.is_limited() ? "--max-states" : stopped_at_;
+    summary.seconds += seconds();
+    return summary;
   }
 
  private:
-  [[nodiscard]] bool is_at_limit() const POWERCUT_REQUIRES(mutex_) {
-    return max_failures_ > 0 && summary_.failed >= max_failures_;
+  void set_error(const Error& error) POWERCUT_REQUIRES(mutex_) {
+    if (!error_) error_ = error;
+    interrupt_.raise();
+  }
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+  [[nodiscard]] std::string reached_limit() const POWERCUT_REQUIRES(mutex_) {
+    if (max_failures_ > 0 && tally_.summary().failed >= max_failures_) return "--max-failures";
+    if (time_limit_ && Clock::now() - start_ >= *time_limit_) return "--time";
+    return {};
+  }
+  [[nodiscard]] double share() const POWERCUT_REQUIRES(mutex_) {
+    double share = source_.share_done();
+    const auto consider = [&share](double done, double all) {
+      share = std::max(share, done / all);
+    };
+    if (time_limit_) consider(seconds(), std::chrono::duration<double>(*time_limit_).count());
+    if (max_states_ > 0) {
+      consider(static_cast<double>(tally_.summary().checked), static_cast<double>(max_states_));
+    }
+    if (max_failures_ > 0) {
+      consider(static_cast<double>(tally_.summary().failed), static_cast<double>(max_failures_));
+    }
+    return std::min(share, 1.0);
   }
 
   const std::uint64_t max_failures_;
+  const std::uint64_t max_states_;
+  const std::optional<std::chrono::seconds> time_limit_;
+  const EarlierResults& earlier_;
+  const Clock::time_point start_;
   const check::Interrupt& interrupt_;
   Mutex mutex_;
   Listener& listener_ POWERCUT_GUARDED_BY(mutex_);
-  state::CutStream cuts_ POWERCUT_GUARDED_BY(mutex_);
-  findings::Summary summary_ POWERCUT_GUARDED_BY(mutex_);
-  EntryIndex first_failing_cut_ POWERCUT_GUARDED_BY(mutex_) = 0;
+  StateSource source_ POWERCUT_GUARDED_BY(mutex_);
+  bool is_at_end_ POWERCUT_GUARDED_BY(mutex_) = false;
+  std::string stopped_at_ POWERCUT_GUARDED_BY(mutex_);
+  Tally tally_ POWERCUT_GUARDED_BY(mutex_);
   std::optional<Error> error_ POWERCUT_GUARDED_BY(mutex_);
 };
 
 // False if there is no next state, or no going on.
-bool check_next(Worker& worker, Session& session, bool is_first) {
-  const auto id = session.next();
-  if (!id) return false;
-  const auto result = worker.check(*id);
-  if (!result) {
-    session.fail(
-        with_context(result.error(), fmt::format("state {}", state::to_string(*id))).value());
+bool judge_next(Judge& judge, const Results& results, Session& session, bool is_first) {
+  const auto listed = session.next();
+  if (!listed) return false;
+  const auto fail = [&](const Error& error) {
+    session.fail(with_context(error, fmt::format("state {}", to_string(listed->id))).value());
     return false;
-  }
-  if (!*result) return false;
-  if (is_first && worker.was_not_run()) {
-    std::string_view output = (*result)->output;
+  };
+  const auto judgement = judge.judge(listed->state);
+  if (!judgement) return fail(judgement.error());
+  if (!*judgement) return false;
+  const check::Verdict& verdict = (*judgement)->verdict;
+  if (is_first && verdict.was_not_run) {
+    std::string_view output = verdict.step_output;
     while (output.ends_with('\n')) output.remove_suffix(1);
     session.fail(
         usage_error(fmt::format("the checker could not be run: it exited with status {}: {}",
-                                (*result)->code, output))
+                                verdict.code, output))
             .value());
     return false;
   }
-  session.add(**result);
+  const auto result = results.make(*listed, **judgement);
+  if (!result) return fail(result.error());
+  session.add(*result, listed->state);
   return true;
 }
 
-void run_workers(std::vector<std::unique_ptr<Worker>>& workers, Session& session) {
+void judge_all(Judge& judge, const Results& results, Session& session, unsigned jobs) {
   // The first state alone: what is wrong with the checker itself shows here, once.
-  if (!check_next(*workers[0], session, true)) return;
+  if (!judge_next(judge, results, session, true)) return;
   std::vector<std::thread> threads;
-  for (auto& worker : workers) {
-    threads.emplace_back([&worker, &session] {
-      while (check_next(*worker, session, false)) {
+  for (unsigned i = 0; i < jobs; ++i) {
+    threads.emplace_back([&] {
+      while (judge_next(judge, results, session, false)) {
       }
     });
   }
@@ -115,32 +156,18 @@ void run_workers(std::vector<std::unique_ptr<Worker>>& workers, Session& session
 
 }  // namespace
 
-unsigned effective_jobs(const Plan& plan, const check::Checker& checker, unsigned jobs) {
-  const auto useful = static_cast<unsigned>(
-      std::min<std::uint64_t>(plan.facts.cuts, std::numeric_limits<unsigned>::max()));
-  return std::max(1U, std::min({jobs, checker.max_jobs(), useful}));
+unsigned effective_jobs(const check::Checker& checker, unsigned jobs) {
+  return std::max(1U, std::min(jobs, checker.max_jobs()));
 }
 
-Result<findings::Summary> explore(const Plan& plan, check::Checker& checker,
+Result<findings::Summary> explore(const Plan& plan, const MarkTable& marks, Judge& judge,
                                   const ExploreOptions& options, Listener& listener,
                                   const check::Interrupt& interrupt) {
-  const auto start = std::chrono::steady_clock::now();
-  const auto disks = POWERCUT_TRY(check::DiskFolder::make());
-  std::vector<std::unique_ptr<Worker>> workers;
-  for (unsigned i = 0; i < effective_jobs(plan, checker, options.jobs); ++i) {
-    workers.push_back(POWERCUT_TRY(Worker::make(i, plan, options, checker, *disks, interrupt)));
-  }
   Session session(plan, options, listener, interrupt,
-                  state::CutStream(POWERCUT_TRY(log::Reader::open(*plan.log)), plan.filter));
-  run_workers(workers, session);
-  auto summary = session.end();
-  workers.clear();
-  const Status closed = disks->close();
-  if (!summary) return summary;
-  POWERCUT_TRY_STATUS(closed);
-  summary->seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return summary;
+                  POWERCUT_TRY(StateSource::make(plan, marks, options.sees_marks)));
+  const Results results(*plan.timeline, marks, options);
+  judge_all(judge, results, session, std::max(1U, options.jobs));
+  return session.end();
 }
 
 }  // namespace powercut::explore

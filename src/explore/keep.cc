@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "explore/keep.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <vector>
 
 #include "io/posix_file.h"
+#include "log/codec.h"
 
 namespace powercut::explore {
 namespace {
 
 constexpr ByteCount kPieceBytes = 64 * kKiB;
+// A file system takes 255 bytes; something is put behind it.
+constexpr std::size_t kLongestNameBytes = 200;
 
 Result<std::unique_ptr<PosixFile>> open_new(const std::string& path) {
   OpenOptions options;
@@ -31,6 +36,10 @@ std::string file_name_of(std::string_view state) {
     const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                           (c >= '0' && c <= '9') || c == '.' || c == '_';
     if (!is_plain) c = '-';
+  }
+  if (name.size() > kLongestNameBytes) {
+    name.resize(kLongestNameBytes);
+    name += fmt::format("-{:016x}", log::payload_hash(std::as_bytes(std::span(state))));
   }
   return name;
 }

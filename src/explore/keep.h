@@ -8,7 +8,7 @@
 
 namespace powercut::explore {
 
-// A StateId as the name of a file: "entry:412" -> "entry-412".
+// A StateId as the name of a file: "entry:412" -> "entry-412". Of a long one the beginning, and a hash.
 [[nodiscard]] std::string file_name_of(std::string_view state);
 
 // Copies a device to a new sparse file; an existing one is replaced.

@@ -96,7 +96,7 @@ class DiskRunner final : public Runner {
     offer.directory = slot.directory;
     offer.environment = {
         {"POWERCUT_STATE", id},
-        {"POWERCUT_ENTRY", std::to_string(state.group->cut)},
+        {"POWERCUT_ENTRY", std::to_string(state.group->entries_in_front)},
         {"POWERCUT_MARK", marks_.last(marks_.sure(state)).value_or("")},
         {"POWERCUT_MARKS", slot.marks.path()},
     };

@@ -44,16 +44,16 @@ std::size_t stretch_of(EntryIndex entries, std::uint64_t log_entries) {
 
 // What each shard goes through, whichever states it takes: the most that one did.
 void merge_coverage(Summary& all, const Summary& shard) {
-  for (const auto member : {&Summary::cuts, &Summary::possible, &Summary::looked_at,
-                            &Summary::pairs, &Summary::pairs_covered}) {
+  for (const auto member :
+       {&Summary::cuts, &Summary::possible, &Summary::pairs, &Summary::pairs_covered}) {
     all.*member = std::max(all.*member, shard.*member);
   }
   all.possible_log2 = std::max(all.possible_log2, shard.possible_log2);
 }
 
 void merge_counts(Summary& all, const Summary& shard) {
-  for (const auto member : {&Summary::distinct, &Summary::checked, &Summary::run,
-                            &Summary::by_reads, &Summary::by_cache, &Summary::passed,
+  for (const auto member : {&Summary::looked_at, &Summary::distinct, &Summary::checked,
+                            &Summary::run, &Summary::by_reads, &Summary::by_cache, &Summary::passed,
                             &Summary::failed, &Summary::audited, &Summary::disagreements}) {
     all.*member += shard.*member;
   }

@@ -116,6 +116,7 @@ TEST(Digest, ShardsAddUp) {
   EXPECT_EQ(all.summary.failed, 2);
   EXPECT_EQ(all.summary.cuts, 60);
   EXPECT_EQ(all.summary.possible, 2000);
+  EXPECT_EQ(all.summary.looked_at, 2000);
   EXPECT_EQ(all.summary.distinct, 15);
   EXPECT_EQ(all.summary.seconds, 4);
   EXPECT_EQ(all.summary.stopped_at_limit, "--time");

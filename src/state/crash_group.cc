@@ -23,11 +23,14 @@ class GroupBuilder {
       : sector_size_(sector_size) {
     group_.model = model;
     group_.cut = cut;
+    group_.entries_in_front = base;
     group_.base = base;
   }
 
   void add(EntryIndex number, const index::EntrySummary& entry, Standing standing) {
     const EntryKind kind = kind_of(entry);
+    const bool is_in_front = standing == Standing::kFlushed || standing == Standing::kDone;
+    if (is_in_front) group_.entries_in_front = number + 1;
     const Fate fate = fate_of(group_.model, kind, entry.is_fua(), standing);
     const bool is_in_base = !is_ended_ && (fate == Fate::kMust || fate == Fate::kNoData);
     if (is_in_base) group_.base = number + 1;
@@ -78,7 +81,7 @@ Result<Epoch> epoch_at(const index::LogIndex& index, EntryIndex cut) {
 
 Result<CrashGroup> group_by_position(const index::LogIndex& index, Model model, EntryIndex cut) {
   POWERCUT_CHECK(model != Model::kExact && cut <= index.nr_entries());
-  if (model == Model::kPrefix) return CrashGroup{.cut = cut, .base = cut};
+  if (model == Model::kPrefix) return CrashGroup{.cut = cut, .entries_in_front = cut, .base = cut};
   const Epoch epoch = POWERCUT_TRY(epoch_at(index, cut));
   GroupBuilder builder(index.sector_size(), model, cut, epoch.first);
   for (EntryIndex i = epoch.first; i < epoch.next_flush; ++i) {

@@ -26,6 +26,9 @@ struct GroupEntry {
 struct CrashGroup {
   Model model = Model::kPrefix;
   std::uint64_t cut = 0;  // a tick (exact), else how many entries stand in front of the cut
+  // How many entries of the log stand in front of the cut: by ticks, those up to the last that had
+  // completed by it.
+  EntryIndex entries_in_front = 0;
   EntryIndex base = 0;
   std::vector<GroupEntry> entries;
   std::vector<std::size_t> may;  // which of them are of W

@@ -81,15 +81,4 @@ bool CutFilter::behind(const log::Entry& entry) const {
          (selection_.every > 0 && cut % selection_.every == 0);
 }
 
-std::optional<EntryIndex> CutStream::next() {
-  if (!started_) {
-    started_ = true;
-    if (filter_.in_front_of_all()) return 0;
-  }
-  while (const auto entry = reader_.next()) {
-    if (filter_.behind(*entry)) return entry->index + 1;
-  }
-  return std::nullopt;
-}
-
 }  // namespace powercut::state

@@ -49,22 +49,4 @@ class CutFilter {
   std::vector<EntryIndex> instants_;  // sorted
 };
 
-// The cuts of a log in rising order, found while reading. Memory does not grow with their number.
-// Not thread-safe.
-class CutStream {
- public:
-  // The reader stands at the log's beginning.
-  CutStream(log::Reader reader, CutFilter filter)
-      : reader_(std::move(reader)), filter_(std::move(filter)) {}
-
-  // Nothing behind the last one, wherever the log ends; see ending().
-  [[nodiscard]] std::optional<EntryIndex> next();
-  [[nodiscard]] const log::Ending& ending() const { return reader_.ending(); }
-
- private:
-  log::Reader reader_;
-  const CutFilter filter_;
-  bool started_ = false;
-};
-
 }  // namespace powercut::state

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "state/cuts.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "state/cut_walk.h"
 #include "state/state_id.h"
 #include "support/log_builder.h"
 
@@ -32,17 +31,21 @@ LogBuilder example() {
 }
 
 Cuts cuts_of(const LogBuilder& builder, const std::vector<std::string>& texts, EntryIndex from = 0,
-             EntryIndex to = 1000, const Cuts& instants = {}) {
-  const auto file = builder.file();
-  auto reader = log::Reader::open(*file);
-  EXPECT_TRUE(reader);
+             EntryIndex to = 1000) {
+  const auto timeline = Timeline::open(builder.file("x.log"), {.size_bytes = 4096});
+  EXPECT_TRUE(timeline);
   const auto selection = parse_cut_selection(texts);
   EXPECT_TRUE(selection) << selection.error().message;
-  CutStream stream(*std::move(reader), CutFilter(*selection, from, to, instants));
+  auto walk = CutWalk::make(**timeline, Model::kPrefix, *selection, from, to);
+  EXPECT_TRUE(walk) << walk.error().message;
   Cuts cuts;
-  while (const auto cut = stream.next()) cuts.push_back(*cut);
-  EXPECT_TRUE(stream.ending().is_whole());
-  EXPECT_FALSE(stream.next());
+  while (true) {
+    const auto cut = walk->next();
+    EXPECT_TRUE(cut) << cut.error().message;
+    if (!*cut) break;
+    cuts.push_back((*cut)->at);
+  }
+  EXPECT_FALSE(*walk->next());
   return cuts;
 }
 
@@ -62,7 +65,7 @@ TEST(Cuts, SelectionsAddUpAndNoCutComesTwice) {
 
 TEST(Cuts, LimitsHoldForKindsButNotForInstants) {
   EXPECT_THAT(cuts_of(example(), {"all"}, 2, 5), ElementsAre(2, 3, 4, 5));
-  EXPECT_THAT(cuts_of(example(), {"flush,entry:7"}, 3, 5, {7, 0, 0}), ElementsAre(0, 5, 7));
+  EXPECT_THAT(cuts_of(example(), {"flush,entry:7,0,start"}, 3, 5), ElementsAre(0, 5, 7));
 }
 
 TEST(Cuts, AnEmptyLogHasOneAtMost) {

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <functional>
 
 #include "base/check.h"
 #include "base/prng.h"
@@ -23,8 +24,6 @@ namespace {
 using Kind = Strategy::Kind;
 using Group = std::shared_ptr<const CrashGroup>;
 using Source = std::unique_ptr<ChoiceSource>;
-
-constexpr std::uint64_t kMany = ~std::uint64_t{0};
 
 Choice uniform(std::size_t size, bool is_kept) {
   return {.kept = std::vector<bool>(size, is_kept), .torn = {}};
@@ -39,6 +38,7 @@ class Prefixes final : public ChoiceSource {
     std::fill_n(choice.kept.begin(), next_++, true);
     return true;
   }
+  double size() const override { return static_cast<double>(size_ + 1); }
 
  private:
   const std::size_t size_;
@@ -64,6 +64,12 @@ class Exhaustive final : public ChoiceSource {
     is_done_ = !count_up();
     return true;
   }
+  double size() const override {
+    double number = 1;
+    for (const std::uint64_t units : units_) number *= static_cast<double>(2 + nr_tears(units));
+    return number;
+  }
+  bool has_all_pairs() const override { return is_done_; }
 
  private:
   bool count_up() {
@@ -112,6 +118,8 @@ class Pairwise final : public ChoiceSource {
     ++row_;
     return true;
   }
+  double size() const override { return static_cast<double>(nr_rows_); }
+  bool has_all_pairs() const override { return row_ == nr_rows_; }
 
  private:
   // The next greater number with as many ones.
@@ -145,14 +153,20 @@ class One final : public ChoiceSource {
     }
     return unit_bytes_ != 0 && next_tear(choice);
   }
+  double size() const override {
+    std::uint64_t number = 2 * (group_->may.size() + 1);
+    for (std::size_t i = 0; unit_bytes_ != 0 && i < group_->may.size(); ++i)
+      number += nr_ways(nr_units(group_->may_entry(i).range, unit_bytes_));
+    return static_cast<double>(number);
+  }
 
  private:
+  // With two units, the first way is the third, and the second the fourth.
+  static std::size_t nr_ways(std::uint64_t units) { return units < 2 ? 0 : units == 2 ? 2 : 4; }
   bool next_tear(Choice& choice) {
     for (; torn_ < group_->may.size(); ++torn_, way_ = 0) {
       const std::uint64_t units = nr_units(group_->may_entry(torn_).range, unit_bytes_);
-      // With two units, the first way is the third, and the second the fourth.
-      const int nr_ways = units < 2 ? 0 : units == 2 ? 2 : 4;
-      if (way_ == nr_ways) continue;
+      if (way_ == nr_ways(units)) continue;
       const NumberRange ways[] = {{0, 0}, {1, units - 1}, {0, units - 2}, {units - 1, units - 1}};
       choice = uniform(group_->may.size(), true);
       choice.kept[torn_] = false;
@@ -166,7 +180,7 @@ class One final : public ChoiceSource {
   const ByteCount unit_bytes_;
   std::size_t next_ = 0;
   std::size_t torn_ = 0;
-  int way_ = 0;
+  std::size_t way_ = 0;
 };
 
 // How likely a write is to survive changes from state to state: with one and the same, a large group
@@ -176,6 +190,7 @@ class Random final : public ChoiceSource {
   Random(Group group, const ChoiceOptions& options, std::uint64_t number)
       : group_(std::move(group)),
         unit_bytes_(options.unit_bytes),
+        number_(number),
         left_(number),
         prng_(options.seed ^ Prng(group_->cut)()) {}
 
@@ -197,12 +212,53 @@ class Random final : public ChoiceSource {
     }
     return true;
   }
+  double size() const override { return static_cast<double>(number_); }
 
  private:
   const Group group_;
   const ByteCount unit_bytes_;
+  const std::uint64_t number_;
   std::uint64_t left_;
   Prng prng_;
+};
+
+bool is_uniform(const Choice& choice) {
+  return choice.torn.empty() && std::adjacent_find(choice.kept.begin(), choice.kept.end(),
+                                                   std::not_equal_to<>()) == choice.kept.end();
+}
+
+// Nothing lost, all lost.
+class Ends final : public ChoiceSource {
+ public:
+  explicit Ends(std::size_t size) : size_(size) {}
+  bool next(Choice& choice) override {
+    if (next_ == (size_ == 0 ? 1 : 2)) return false;
+    choice = uniform(size_, next_++ == 0);
+    return true;
+  }
+  double size() const override { return size_ == 0 ? 1 : 2; }
+
+ private:
+  const std::size_t size_;
+  int next_ = 0;
+};
+
+// What another one gives but for the ends, which have been given before.
+class WithoutEnds final : public ChoiceSource {
+ public:
+  explicit WithoutEnds(Source source) : source_(std::move(source)) {}
+  bool next(Choice& choice) override {
+    while (source_->next(choice)) {
+      if (!is_uniform(choice)) return true;
+    }
+    return false;
+  }
+  // Some more than are given: how many of the ends there are is another one's matter.
+  double size() const override { return source_->size(); }
+  bool has_all_pairs() const override { return source_->has_all_pairs(); }
+
+ private:
+  const Source source_;
 };
 
 class Sequence final : public ChoiceSource {
@@ -214,36 +270,42 @@ class Sequence final : public ChoiceSource {
     }
     return false;
   }
+  double size() const override {
+    double number = 0;
+    for (const auto& source : sources_) number += source->size();
+    return number;
+  }
+  bool has_all_pairs() const override {
+    return std::any_of(sources_.begin(), sources_.end(),
+                       [](const Source& source) { return source->has_all_pairs(); });
+  }
 
  private:
   std::vector<Source> sources_;
   std::size_t at_ = 0;
 };
 
-// kMany if there are more than a number can say.
-std::uint64_t nr_choices(const CrashGroup& group, ByteCount unit_bytes) {
-  std::uint64_t number = 1;
-  for (std::size_t i = 0; i < group.may.size(); ++i) {
-    const std::uint64_t ways =
-        2 + (unit_bytes == 0 ? 0 : nr_tears(nr_units(group.may_entry(i).range, unit_bytes)));
-    const auto product = checked_multiply(number, ways);
-    if (!product) return kMany;
-    number = *product;
-  }
-  return number;
-}
-
 Source make_auto(const Group& group, const ChoiceOptions& options) {
-  if (nr_choices(*group, options.unit_bytes) <= kAutoStates)
-    return std::make_unique<Exhaustive>(*group, options.unit_bytes);
+  const std::size_t size = group->may.size();
   std::vector<Source> sources;
-  if (nr_choices(*group, 0) <= kAutoStates) {
-    sources.push_back(std::make_unique<Exhaustive>(*group, 0));
-  } else {
-    sources.push_back(std::make_unique<Pairwise>(group->may.size()));
+  const auto add = [&sources](Source source) {
+    sources.push_back(std::make_unique<WithoutEnds>(std::move(source)));
+  };
+  sources.push_back(std::make_unique<Ends>(size));
+  auto torn = std::make_unique<Exhaustive>(*group, options.unit_bytes);
+  constexpr auto kAll = static_cast<double>(kAutoStates);
+  if (torn->size() <= kAll) {
+    add(std::move(torn));
+    return std::make_unique<Sequence>(std::move(sources));
   }
-  sources.push_back(std::make_unique<One>(group, options.unit_bytes));
-  sources.push_back(std::make_unique<Prefixes>(group->may.size()));
+  auto whole = std::make_unique<Exhaustive>(*group, 0);
+  if (whole->size() <= kAll) {
+    add(std::move(whole));
+  } else {
+    add(std::make_unique<Pairwise>(size));
+    add(std::make_unique<Prefixes>(size));
+  }
+  add(std::make_unique<One>(group, options.unit_bytes));
   sources.push_back(std::make_unique<Random>(group, options, kAutoStates));
   return std::make_unique<Sequence>(std::move(sources));
 }

@@ -13,7 +13,8 @@ namespace powercut::state {
 
 struct Strategy {
   enum class Kind {
-    kAuto,        // exhaustive where that is little, else pairwise, one, prefix and random
+    kAuto,        // exhaustive where that is little, else pairwise, prefix, one and random;
+                  // nothing lost and all lost first
     kPrefix,      // of W the first 0, 1, ... all
     kExhaustive,  // all
     kPairwise,    // for any two of W all four combinations of kept and lost
@@ -52,6 +53,11 @@ class ChoiceSource {
   virtual ~ChoiceSource() = default;
   // False at the end.
   [[nodiscard]] virtual bool next(Choice& choice) = 0;
+  // How many it gives in all, or some more: for the time left.
+  [[nodiscard]] virtual double size() const = 0;
+  // Whether what it has given so far has all four combinations of any two writes, as can be said
+  // without a look at it.
+  [[nodiscard]] virtual bool has_all_pairs() const { return false; }
 };
 [[nodiscard]] std::unique_ptr<ChoiceSource> make_choices(const Strategy& strategy,
                                                          std::shared_ptr<const CrashGroup> group,

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "state/state_list.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
 #include "base/prng.h"
 #include "log/codec.h"
 
@@ -53,75 +52,15 @@ Sum& Sum::operator-=(const Sum& other) {
   return *this;
 }
 
-std::string StateCounts::possible_text() const {
-  if (possible_log2 < 63) return fmt::format("{}", possible);
-  return fmt::format("2^{:.0f}", possible_log2);
-}
-
 Result<StateList> StateList::make(const Timeline& timeline, StateListOptions options) {
-  const index::LogIndex& index = timeline.index();
-  if (options.model == Model::kExact) (void)POWERCUT_TRY(timeline.last_tick());
-  options.to = std::min(options.to, index.nr_entries());
-  std::vector<EntryIndex> instants;
-  for (const auto& instant : options.at.instants)
-    instants.push_back(POWERCUT_TRY(resolve(instant, index)));
-  CutFilter filter(options.at, options.from, options.to, std::move(instants));
-  log::Reader reader = POWERCUT_TRY(log::Reader::open(*index.log()));
-  return StateList(timeline, std::move(options), std::move(reader), std::move(filter));
+  POWERCUT_CHECK(options.shard < options.shards);
+  CutWalk walk =
+      POWERCUT_TRY(CutWalk::make(timeline, options.model, options.at, options.from, options.to));
+  return StateList(timeline, std::move(options), std::move(walk));
 }
 
-StateList::StateList(const Timeline& timeline, StateListOptions options, log::Reader reader,
-                     CutFilter filter)
-    : timeline_(&timeline),
-      options_(std::move(options)),
-      reader_(std::move(reader)),
-      filter_(std::move(filter)) {}
-
-Status StateList::add_ticks(const log::Entry& entry) {
-  const Ticks ticks = POWERCUT_TRY(ticks_of(entry, timeline_->index().log()->name()));
-  const bool is_selected = filter_.behind(entry);
-  if (!is_selected) return {};
-  const bool writes = index::summary_of(entry).writes();
-  const Tick at = std::max(ticks.submission, ticks.completion);
-  if (options_.at.all && writes) ticks_.push_back(ticks.submission);
-  const bool makes_durable = entry.is_flush() || (entry.is_fua() && writes);
-  if (makes_durable) ticks_.push_back(at - 1);
-  if (makes_durable || entry.is_mark() || !options_.at.all) ticks_.push_back(at);
-  return {};
-}
-
-Result<std::optional<std::uint64_t>> StateList::next_cut() {
-  const bool is_exact = options_.model == Model::kExact;
-  const std::uint64_t nr_entries = timeline_->index().nr_entries();
-  if (!is_begun_) {
-    is_begun_ = true;
-    if (filter_.in_front_of_all()) return 0;
-  }
-  while (ticks_.empty()) {
-    if (is_ended_) return std::nullopt;
-    const auto entry = reader_.position() < nr_entries ? reader_.next() : std::nullopt;
-    if (!entry) {
-      is_ended_ = true;
-      if (reader_.position() < nr_entries)
-        return tl::unexpected(to_status(reader_.ending()).error());
-      const bool is_to_the_end = options_.at.all || options_.at.flushes;
-      if (is_exact && is_to_the_end && options_.to == nr_entries)
-        ticks_.push_back(POWERCUT_TRY(timeline_->last_tick()));
-      continue;
-    }
-    const bool makes_durable = entry->is_flush() || (entry->is_fua() && entry->nr_sectors > 0);
-    is_changed_ = is_changed_ || makes_durable || options_.model == Model::kPrefix;
-    if (is_exact) {
-      POWERCUT_TRY_STATUS(add_ticks(*entry));
-    } else if (filter_.behind(*entry)) {
-      return entry->index + 1;
-    }
-  }
-  const Tick tick = ticks_.front();
-  ticks_.pop_front();
-  is_changed_ = true;
-  return tick;
-}
+StateList::StateList(const Timeline& timeline, StateListOptions options, CutWalk walk)
+    : timeline_(&timeline), options_(std::move(options)), walk_(std::move(walk)) {}
 
 void StateList::count_possible(std::uint64_t bits) {
   const auto exponent = static_cast<double>(bits);
@@ -135,47 +74,118 @@ void StateList::count_possible(std::uint64_t bits) {
   if (bits < 64) counts_.possible += std::uint64_t{1} << bits;
 }
 
+Result<bool> StateList::begin_turn() {
+  if (!has_more_) return false;
+  walk_ = POWERCUT_TRY(
+      CutWalk::make(*timeline_, options_.model, options_.at, options_.from, options_.to));
+  ++turn_;
+  has_more_ = false;
+  group_ = nullptr;
+  base_ = first_base_;
+  base_sum_ = {};
+  return true;
+}
+
 Result<bool> StateList::next_group() {
   while (true) {
-    const auto cut = POWERCUT_TRY(next_cut());
-    if (!cut) return false;
-    ++counts_.cuts;
-    if (!is_changed_) {
-      count_possible(choice_bits(*group_, options_.choices.unit_bytes));
+    const auto cut = POWERCUT_TRY(walk_.next());
+    if (!cut) {
+      const bool is_begun = POWERCUT_TRY(begin_turn());
+      if (!is_begun) return false;
       continue;
     }
-    is_changed_ = false;
-    auto group = POWERCUT_TRY(timeline_->group(options_.model, *cut));
-    count_possible(choice_bits(*group, options_.choices.unit_bytes));
-    if (group_ != nullptr && group->has_same_choice(*group_)) continue;
-    POWERCUT_TRY_STATUS(enter(std::move(group)));
+    const bool is_first_turn = turn_ == 0;
+    if (is_first_turn) ++counts_.cuts;
+    // With a context, a cut may differ from the one before in that alone.
+    if (group_ != nullptr && !cut->is_changed && !options_.context) {
+      if (is_first_turn) count_possible(choice_bits(*group_, options_.choices.unit_bytes));
+      continue;
+    }
+    auto group = POWERCUT_TRY(timeline_->group(options_.model, cut->at));
+    if (is_first_turn) count_possible(choice_bits(*group, options_.choices.unit_bytes));
+    CrashState state = all_lost(group);
+    const std::uint64_t context = options_.context ? options_.context(state) : 0;
+    const bool is_same =
+        group_ != nullptr && context == context_ && group->has_same_choice(*group_);
+    if (is_same) continue;
+    group_ = std::move(group);
+    state_ = std::move(state);
+    context_ = context;
+    enter();
     return true;
   }
 }
 
-Status StateList::enter(std::shared_ptr<const CrashGroup> group) {
-  POWERCUT_TRY_STATUS(move_base(group->base));
-  group_ = std::move(group);
+CrashState StateList::all_lost(const std::shared_ptr<const CrashGroup>& group) const {
+  const ByteCount unit = options_.choices.unit_bytes;
+  return {.group = group,
+          .choice = {.kept = std::vector<bool>(group->may.size()), .torn = {}},
+          .unit_bytes = unit != 0 ? unit : timeline_->index().sector_size(),
+          .discard = options_.discard};
+}
+
+void StateList::enter() {
+  is_in_group_ = true;
+  map_ = nullptr;
+  sums_.clear();
+  sources_.clear();
+  double size = 0;
+  for (const auto& strategy : options_.strategies) {
+    sources_.push_back(make_choices(strategy, group_, options_.choices));
+    size += sources_.back()->size();
+  }
+  strategy_ = 0;
+  of_group_ = 0;
+  const std::size_t writes = group_->may.size();
+  coverage_ = writes <= kPairsCountedWrites ? std::make_unique<PairCoverage>(writes) : nullptr;
+  if (turn_ == 0) {
+    planned_ += size;
+    counts_.pairs += PairCoverage::pairs(writes);
+  }
+  const std::uint64_t given_before = turn_ == 0 ? 0 : kTurns[turn_ - 1];
+  while (of_group_ < given_before && next_choice()) {
+    if (coverage_ != nullptr) coverage_->add(state_.choice);
+  }
+  covered_before_ = pairs_covered();
+}
+
+void StateList::leave() {
+  counts_.pairs_covered += pairs_covered() - covered_before_;
+  is_in_group_ = false;
+}
+
+std::uint64_t StateList::pairs_covered() const {
+  if (coverage_ != nullptr) return coverage_->covered();
+  const bool has_all = std::any_of(sources_.begin(), sources_.end(),
+                                   [](const auto& source) { return source->has_all_pairs(); });
+  return has_all ? PairCoverage::pairs(group_->may.size()) : 0;
+}
+
+bool StateList::next_choice() {
+  for (; strategy_ < sources_.size(); ++strategy_) {
+    if (!sources_[strategy_]->next(state_.choice)) continue;
+    ++of_group_;
+    return true;
+  }
+  return false;
+}
+
+bool StateList::next_of_turn() {
+  if (of_group_ < kTurns[turn_]) return next_choice();
+  // What comes behind is for the next turn, which begins with this one again.
+  for (; strategy_ < sources_.size() && !has_more_; ++strategy_)
+    has_more_ = sources_[strategy_]->next(state_.choice);
+  return false;
+}
+
+Status StateList::prepare_sums() {
+  if (map_ != nullptr) return {};
+  POWERCUT_TRY_STATUS(move_base(group_->base));
   map_ = std::make_unique<GroupMap>(group_, options_.choices.unit_bytes, options_.discard);
   sums_.assign(map_->segments().size(), {});
   for (std::size_t i = 0; i < sums_.size(); ++i)
     sums_[i].writers.resize(map_->segments()[i].writers.size());
-  const ByteCount unit = options_.choices.unit_bytes;
-  state_ = {.group = group_,
-            .unit_bytes = unit != 0 ? unit : timeline_->index().sector_size(),
-            .discard = options_.discard};
-  strategy_ = 0;
-  source_.reset();
   return {};
-}
-
-bool StateList::next_choice() {
-  for (; strategy_ < options_.strategies.size(); ++strategy_, source_.reset()) {
-    if (source_ == nullptr)
-      source_ = make_choices(options_.strategies[strategy_], group_, options_.choices);
-    if (source_->next(state_.choice)) return true;
-  }
-  return false;
 }
 
 Status StateList::move_base(EntryIndex entries) {
@@ -208,6 +218,7 @@ Status StateList::move_base(EntryIndex entries) {
     }
   }
   base_ = std::move(next);
+  if (first_base_ == nullptr) first_base_ = base_;
   return {};
 }
 
@@ -230,8 +241,13 @@ Result<Sum> StateList::sum_of_segment(std::size_t segment, std::optional<std::si
   return *known;
 }
 
-Result<Sum> StateList::sum_of_state() {
+Result<Sum> StateList::key_of_state() {
+  POWERCUT_TRY_STATUS(prepare_sums());
   Sum sum = base_sum_;
+  if (options_.context) {
+    Prng context(options_.context(state_));
+    sum += {context(), context()};
+  }
   Status status;
   map_->winners(state_, [&](std::size_t segment, std::optional<std::size_t> writer) {
     if (!writer || !status) return;
@@ -248,23 +264,50 @@ Result<Sum> StateList::sum_of_state() {
   return sum;
 }
 
+bool StateList::is_of_shard(const Sum& key) const {
+  return Prng(key.low ^ key.high)() % options_.shards == options_.shard;
+}
+
 Result<std::optional<StateList::State>> StateList::next() {
-  while (true) {
-    if (group_ == nullptr || !next_choice()) {
+  while (!is_at_end_) {
+    if (!is_in_group_) {
       const bool is_found = POWERCUT_TRY(next_group());
-      if (!is_found) return std::optional<State>();
+      is_at_end_ = !is_found;
+      continue;
+    }
+    if (!next_of_turn()) {
+      leave();
       continue;
     }
     if (options_.max_states != 0 && counts_.distinct == options_.max_states) {
       counts_.is_limited = true;
-      return std::optional<State>();
+      break;
     }
+    if (coverage_ != nullptr) coverage_->add(state_.choice);
+    ++gone_through_;
+    const Sum key = POWERCUT_TRY(key_of_state());
+    if (!is_of_shard(key)) continue;
     ++counts_.choices;
-    const Sum sum = POWERCUT_TRY(sum_of_state());
-    if (!seen_.insert(sum).second) continue;
+    const bool is_new = options_.gives_equals || seen_.insert(key).second;
+    if (!is_new) continue;
     ++counts_.distinct;
     return State{state_, id_of(state_, timeline_->index().sector_size())};
   }
+  return std::optional<State>();
+}
+
+StateCounts StateList::counts() const {
+  StateCounts counts = counts_;
+  if (is_in_group_) counts.pairs_covered += pairs_covered() - covered_before_;
+  return counts;
+}
+
+double StateList::share_done(std::uint64_t nr_cuts) const {
+  if (is_at_end_) return 1;
+  if (counts_.cuts == 0 || planned_ == 0) return 0;
+  // What has not been come to is taken to be as what has.
+  const double cuts = static_cast<double>(std::max(nr_cuts, counts_.cuts));
+  return std::min(1.0, gone_through_ / planned_ * static_cast<double>(counts_.cuts) / cuts);
 }
 
 std::shared_ptr<CrashView> StateList::view() const {

@@ -101,9 +101,10 @@ TEST(StateList, CountsAndIds) {
   EXPECT_THAT(listed.ids, ElementsAre("epoch:3", "epoch:3:lost:3"));
   EXPECT_EQ(listed.counts.cuts, 2u);
   EXPECT_EQ(listed.counts.choices, 2u);
-  EXPECT_EQ(listed.counts.possible_text(), "4");
+  EXPECT_EQ(listed.counts.possible, 4u);
+  EXPECT_EQ(listed.counts.possible_log2, 2);
   const Listed few = list(*timeline, {.at = everywhere(), .max_states = 3});
-  EXPECT_THAT(few.ids, ElementsAre("epoch:0", "epoch:0:lost:0", "epoch:0:lost:1"));
+  EXPECT_THAT(few.ids, ElementsAre("epoch:0", "epoch:0:lost:0-1", "epoch:3"));
   EXPECT_TRUE(few.counts.is_limited);
   EXPECT_THAT(list(*timeline, {.model = Model::kPrefix, .at = everywhere()}).ids,
               ElementsAre("entry:0", "entry:1", "entry:2", "entry:4"));
@@ -116,8 +117,98 @@ TEST(StateList, PossibleStatesBeyondANumberAreAPowerOfTwo) {
   CutSelection at;
   at.instants = {{.kind = Instant::Kind::kStart}};
   const Listed listed = list(*timeline, {.at = at});
-  EXPECT_EQ(listed.counts.possible_text(), "2^70");
+  EXPECT_EQ(listed.counts.possible_log2, 70);
   EXPECT_EQ(listed.counts.distinct, 2u);
+}
+
+TEST(StateList, CutsTakeTurns) {
+  CrashLog log;
+  for (int i = 0; i < 6; ++i) log.write(static_cast<Sector>(i), "A");
+  log.flush();
+  for (int i = 0; i < 6; ++i) log.write(static_cast<Sector>(i), "B");
+  const auto timeline = timeline_of(log, 6);
+  const StateListOptions options{.at = everywhere(), .max_states = 20};
+  const Listed listed = list(*timeline, options);
+  const auto is_of = [](const char* cut) {
+    return [cut](const std::string& id) { return id.starts_with(cut); };
+  };
+  // Of each two at first, but for the content that both have; then 14 more of the first.
+  EXPECT_THAT(std::vector<std::string>(listed.ids.begin(), listed.ids.begin() + 3),
+              ElementsAre("epoch:0", "epoch:0:lost:0-5", "epoch:7"));
+  EXPECT_TRUE(std::all_of(listed.ids.begin() + 3, listed.ids.begin() + 17, is_of("epoch:0")));
+  EXPECT_TRUE(std::all_of(listed.ids.begin() + 17, listed.ids.end(), is_of("epoch:7")));
+  // A limit cuts the list off, and changes nothing of it.
+  StateListOptions unlimited = options;
+  unlimited.max_states = 0;
+  const Listed whole = list(*timeline, unlimited);
+  EXPECT_EQ(whole.counts.distinct, 127u);
+  EXPECT_TRUE(std::equal(listed.ids.begin(), listed.ids.end(), whole.ids.begin()));
+  EXPECT_EQ(whole.counts.pairs, 30u);
+  EXPECT_EQ(whole.counts.pairs_covered, 30u);
+  EXPECT_LT(listed.counts.pairs_covered, 30u);
+}
+
+// Over random logs: parts do not overlap, each gives its own by the name that the whole gives it, and
+// together they are the whole.
+TEST(StateList, ShardsAreDisjointAndComplete) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    Prng prng(seed);
+    const CrashLog log = CrashLog::random(prng, 4, static_cast<CrashLog::Ticks>(seed % 3));
+    const auto timeline = timeline_of(log, 4);
+    StateListOptions options{.model = *timeline->strongest_model(),
+                             .at = everywhere(),
+                             .choices = {.unit_bytes = kSector, .seed = seed}};
+    const Listed whole = list(*timeline, options);
+    options.shards = static_cast<std::uint32_t>(prng.between(2, 5));
+    std::vector<std::string> ids;
+    StateCounts sums;
+    for (; options.shard < options.shards; ++options.shard) {
+      const Listed part = list(*timeline, options);
+      ids.insert(ids.end(), part.ids.begin(), part.ids.end());
+      sums.choices += part.counts.choices;
+      sums.distinct += part.counts.distinct;
+      EXPECT_EQ(part.counts.cuts, whole.counts.cuts);
+      EXPECT_EQ(part.counts.pairs, whole.counts.pairs);
+      EXPECT_EQ(part.counts.pairs_covered, whole.counts.pairs_covered);
+    }
+    EXPECT_THAT(ids, testing::UnorderedElementsAreArray(whole.ids)) << "seed " << seed;
+    EXPECT_EQ(sums.choices, whole.counts.choices);
+    EXPECT_EQ(sums.distinct, whole.counts.distinct);
+  }
+}
+
+// By the number of marks in front of the cut, as a checker may see it.
+TEST(StateList, EqualContentsBehindOtherMarksAreOtherStatesIfTheContextSaysSo) {
+  CrashLog log;
+  log.write(0, "A").mark("one").write(1, "B").mark("two").flush();
+  const auto timeline = timeline_of(log, 2);
+  CutSelection at;
+  at.marks = true;
+  at.instants = {{.kind = Instant::Kind::kStart}};
+  StateListOptions options{.at = at};
+  const Listed without = list(*timeline, options);
+  EXPECT_EQ(without.counts.distinct, 4u);
+  EXPECT_EQ(without.counts.choices, 4u);
+  options.context = [](const CrashState& state) {
+    return std::uint64_t{state.group->cut >= 2} + std::uint64_t{state.group->cut >= 4};
+  };
+  const Listed with = list(*timeline, options);
+  EXPECT_EQ(with.counts.distinct, 12u);
+  EXPECT_EQ(std::count_if(with.ids.begin(), with.ids.end(),
+                          [](const auto& id) { return id.starts_with("epoch:4"); }),
+            4);
+}
+
+TEST(StateList, EqualContentsComeAsOftenAsTheyAreMadeIfWanted) {
+  CrashLog log;
+  log.write(0, "A").write(0, "A");
+  const auto timeline = timeline_of(log, 1);
+  CutSelection at;
+  at.instants = {{.kind = Instant::Kind::kStart}};
+  StateListOptions options{.at = at};
+  EXPECT_EQ(list(*timeline, options).ids.size(), 2u);
+  options.gives_equals = true;
+  EXPECT_EQ(list(*timeline, options).ids.size(), 4u);
 }
 
 TEST(StateList, OfAGoldenLogIsTheSameTwiceAndAStateOpensByItsName) {

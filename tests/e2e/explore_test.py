@@ -20,6 +20,8 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 GOLDEN = HERE.parent / "golden"
 POWERCUT = ""
+# The log's instants, one after the other, each judged for itself.
+INSTANTS = ("--model", "prefix", "--prune", "off")
 PLACE = ""  # the explorations' TMPDIR
 IS_CI = os.environ.get("CI", "") not in ("", "false", "0")
 
@@ -131,7 +133,7 @@ class ExploreTest(unittest.TestCase):
     # File systems are whole at every flush and mark.
 
     def expect_whole(self, name, file_system, at="flush,mark", to="end"):
-        summary = self.explore(self.log(name), "--fs", file_system, "--at", at, "--to", to)
+        summary = self.explore(self.log(name), "--fs", file_system, "--at", at, "--to", to, *INSTANTS)
         manifest = self.manifest(name)
         self.assertEqual(summary["checked"], self.run_facts["cuts"])
         self.assertGreaterEqual(summary["checked"], 20)
@@ -156,7 +158,7 @@ class ExploreTest(unittest.TestCase):
     # What was acknowledged is there at every mark.
 
     def expect_acknowledged(self, name, file_system):
-        summary = self.explore(self.log(name), "--mount", file_system, "--at", "mark", "--check", self.golden_check(name))
+        summary = self.explore(self.log(name), "--mount", file_system, "--at", "mark", *INSTANTS, "--check", self.golden_check(name))
         self.assertEqual(summary["checked"], len(self.manifest(name)["marks"]))
         self.assertEqual(summary["failed"], 0)
 
@@ -173,7 +175,7 @@ class ExploreTest(unittest.TestCase):
     def test_acknowledged_btrfs_twice_at_once(self):
         log = self.log("btrfs-discard-k612")
         check = self.golden_check("btrfs-discard-k612")
-        other = subprocess.Popen([POWERCUT, "explore", log, "--mount", "btrfs", "--at", "mark", "--check", check, "--jobs", "4"],
+        other = subprocess.Popen([POWERCUT, "explore", log, "--mount", "btrfs", "--at", "mark", *INSTANTS, "--check", check, "--jobs", "4"],
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.expect_acknowledged("btrfs-discard-k612", "btrfs")
         output, _ = other.communicate(timeout=200)
@@ -188,7 +190,7 @@ class ExploreTest(unittest.TestCase):
         path = self.path / "falsified.json"
         path.write_text(json.dumps(manifest))
         check = shlex.join([sys.executable, str(HERE / "check_golden_mark.py"), str(path)])
-        self.explore(self.log("ext4-512"), "--mount", "ext4", "--at", "mark", "--check", check, status=1)
+        self.explore(self.log("ext4-512"), "--mount", "ext4", "--at", "mark", *INSTANTS, "--check", check, status=1)
         self.assertEqual([state["entries"] for state in self.failures], [falsified["entry"] + 1])
         self.assertIn("has another content", self.failures[0]["output"])
 
@@ -209,9 +211,39 @@ class ExploreTest(unittest.TestCase):
         damaged[begin:begin + length] = b"\xa5" * length
         bad = self.path / "damaged.log"
         bad.write_bytes(damaged)
-        self.explore(bad, "--fs", "ext4", "--at", "all", "--from", "mark:mounted", status=1)
+        self.explore(bad, "--fs", "ext4", "--at", "all", "--from", "mark:mounted", *INSTANTS, status=1)
         self.assertEqual(self.failures[0]["entries"], index + 1)
         self.assertEqual(len(self.failures), 688 - index)
+
+    # Whatever of the writes that no flush had made durable is lost, torn or there, the file systems recover.
+
+    def expect_whole_in_all_states(self, name, file_system, states):
+        summary = self.explore(self.log(name), "--fs", file_system, "--max-states", states)
+        self.assertEqual(self.run_facts["model"], "epoch")
+        self.assertEqual(self.run_facts["torn"], "4096")
+        self.assertEqual(summary["checked"], states)
+        self.assertEqual(summary["failed"], 0)
+        self.assertEqual(summary["stopped_at_limit"], "--max-states")
+        self.assertEqual(summary["cuts"], self.run_facts["cuts"])
+        self.assertGreater(summary["possible_log2"], 10)
+        self.assertGreater(summary["pairs_covered"], 0)
+        self.assertLess(summary["pairs_covered"], summary["pairs"])
+
+    def test_all_states_of_ext4(self):
+        self.expect_whole_in_all_states("ext4-512", "ext4", 300)
+        self.expect_whole_in_all_states("sqlite-wal", "ext4", 100)
+
+    def test_all_states_of_xfs(self):
+        self.expect_whole_in_all_states("xfs-512", "xfs", 60)
+
+    # A super block that is torn within 4 KiB: what --torn sector is for.
+    def test_torn_sectors(self):
+        self.explore(self.log("ext4-512"), "--fs", "ext4", "--torn", "sector", "--strategy", "exhaustive,one", "--at", "flush",
+                     "--max-failures", "1", "--max-states", "3000", status=1)
+        self.assertIn(":torn:", self.failures[0]["state"])
+        again = subprocess.run(["sh", "-c", self.failures[0]["reproduce"]], capture_output=True, text=True)
+        self.assertEqual(again.returncode, 1, again.stdout + again.stderr)
+        self.assertIn("FAIL " + self.failures[0]["state"], again.stdout)
 
     # Verdicts.
 
@@ -221,14 +253,14 @@ class ExploreTest(unittest.TestCase):
                  ("sleep 60", "timeout", 0), ("setsid sleep 60 & sleep 60", "timeout", 0)]
         for command, outcome, code in cases:
             with self.subTest(command):
-                summary = self.explore(log, "--at", "300,301", "--timeout", "1", "--check", command, status=1)
+                summary = self.explore(log, "--at", "300,301", *INSTANTS, "--timeout", "1", "--check", command, status=1)
                 self.assertEqual(summary["failed"], 2)
                 self.assertEqual({(state["outcome"], state.get("code", 0)) for state in self.failures}, {(outcome, code)})
 
     def test_failures_are_found_at_the_planted_states_and_reproduced(self):
         log = self.log("ext4-512")
         check = "test $POWERCUT_ENTRY -ne 300 && test $POWERCUT_ENTRY -ne 411 || { echo \"it's broken\"; false; }"
-        summary = self.explore(log, "--at", "all", "--check", check, "--keep", self.path / "kept", status=1)
+        summary = self.explore(log, "--at", "all", *INSTANTS, "--check", check, "--keep", self.path / "kept", status=1)
         self.assertEqual(summary["checked"], 689)
         self.assertEqual([state["state"] for state in self.failures], ["entry:300", "entry:411"])
         self.assertEqual(summary["first_failure"], "entry:300")
@@ -245,7 +277,7 @@ class ExploreTest(unittest.TestCase):
         self.assertEqual(len(list((self.path / "kept").iterdir())), 4)
 
     def test_a_state_that_cannot_be_mounted_fails(self):
-        self.explore(self.log("ext4-512"), "--mount", "ext4", "--at", "10", status=1)
+        self.explore(self.log("ext4-512"), "--mount", "ext4", "--at", "10", *INSTANTS, status=1)
         self.assertEqual(self.failures[0]["outcome"], "mount")
         self.assertEqual(self.failures[0]["step"], "mount -t ext4")
 
@@ -284,7 +316,7 @@ class ExploreTest(unittest.TestCase):
     def test_a_signal_ends_it_in_order(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             with self.subTest(number):
-                process = self.start(self.log("ext4-512"), "--mount", "ext4", "--at", "all", "--from", "mark:mounted",
+                process = self.start(self.log("ext4-512"), "--mount", "ext4", "--at", "all", "--from", "mark:mounted", *INSTANTS,
                                      "--check", "setsid sleep 600 & sleep 0.2")
                 time.sleep(2)
                 process.send_signal(number)
@@ -298,7 +330,7 @@ class ExploreTest(unittest.TestCase):
 
     # What one leaves that is killed, the next one takes away.
     def test_the_next_one_cleans_up_behind_one_that_was_killed(self):
-        process = self.start(self.log("ext4-512"), "--mount", "ext4", "--at", "all", "--from", "mark:mounted",
+        process = self.start(self.log("ext4-512"), "--mount", "ext4", "--at", "all", "--from", "mark:mounted", *INSTANTS,
                              "--check", "setsid sleep 600 & sleep 600")
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and len(traces()["processes"]) < 3:
@@ -306,7 +338,7 @@ class ExploreTest(unittest.TestCase):
         process.kill()
         process.communicate()
         self.assertNotEqual(traces(), self.before)
-        self.explore(self.log("ext4-512"), "--at", "300", "--check", "true")
+        self.explore(self.log("ext4-512"), "--at", "300", *INSTANTS, "--check", "true")
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and traces() != self.before:
             time.sleep(0.1)
@@ -314,10 +346,10 @@ class ExploreTest(unittest.TestCase):
 
     # And it leaves alone what belongs to one that lives.
     def test_two_at_once(self):
-        other = subprocess.Popen([POWERCUT, "explore", self.log("ext4-512"), "--mount", "ext4", "--at", "300,310,320,330", "--jobs", "1", "--check", "sleep 1"],
+        other = subprocess.Popen([POWERCUT, "explore", self.log("ext4-512"), "--mount", "ext4", "--at", "300,310,320,330", *INSTANTS, "--jobs", "1", "--check", "sleep 1"],
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for _ in range(3):
-            self.explore(self.log("ext4-512"), "--at", "300", "--check", "true")
+            self.explore(self.log("ext4-512"), "--at", "300", *INSTANTS, "--check", "true")
         output, _ = other.communicate(timeout=60)
         self.assertEqual(other.returncode, 0, output)
 
@@ -325,7 +357,7 @@ class ExploreTest(unittest.TestCase):
         place = self.path / "place"
         place.mkdir(exist_ok=True)
         command = f"mount -o loop {{}} {shlex.quote(str(place))}"
-        summary = self.explore(self.log("ext4-512"), "--at", "mark", "--from", "mark:mounted", "--jobs", "1", "--check", command)
+        summary = self.explore(self.log("ext4-512"), "--at", "mark", "--from", "mark:mounted", *INSTANTS, "--jobs", "1", "--check", command)
         self.assertGreater(summary["checked"], 40)
         self.assertFalse(os.path.ismount(place))
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILES = HERE / "acknowledged_files.py"
@@ -49,13 +50,25 @@ class TestCommandTest(unittest.TestCase):
         self.failures = [line for line in self.lines if line["type"] == "state" and line["outcome"] != "passed"]
         self.logs = sorted(self.path.glob("*.log"))
 
-    def expect_kept(self, file_system, size, sector_size):
-        self.run_test("--fs", file_system, "--size", size, "--sector-size", sector_size, "--acks",
+    # In crash states of every cut, with writes lost and torn; a budget, as there are thousands of them.
+    def expect_kept(self, file_system, size, sector_size, states=120):
+        junit, html = self.path / "junit.xml", self.path / "report.html"
+        self.run_test("--fs", file_system, "--size", size, "--sector-size", sector_size, "--acks", "--max-states", states,
+                      "--junit", junit, "--html", html,
                       "--check", "test -d \"$POWERCUT_MNT\"", "--", FILES, 5, "sync")
         summary = self.lines[-1]
-        self.assertEqual(summary["checked"], summary["cuts"])
-        self.assertGreater(summary["checked"], 30)
+        self.assertEqual(self.lines[0]["model"], "exact")
+        self.assertEqual(summary["checked"], states)
+        self.assertEqual(summary["failed"], 0)
+        self.assertGreater(summary["cuts"], 20)
+        self.assertGreater(summary["possible_log2"], 10)
+        self.assertEqual(summary["run"] + summary["by_reads"], summary["checked"])
         self.assertEqual(self.logs, [])
+        self.assertEqual(list(self.path.glob("*.idx")), [])
+        suite = xml.etree.ElementTree.parse(junit).getroot()
+        self.assertEqual(suite.findall(".//failure") + suite.findall(".//error"), [])
+        self.assertGreater(len(suite.findall(".//testcase")), 0)
+        self.assertIn("<html", html.read_text())
 
     def test_ext4_512(self):
         self.expect_kept("ext4", "64M", 512)
@@ -70,12 +83,15 @@ class TestCommandTest(unittest.TestCase):
         self.expect_kept("xfs", "320M", 4096)
 
     def test_btrfs_512(self):
-        self.expect_kept("btrfs", "128M", 512)
+        self.expect_kept("btrfs", "128M", 512, states=60)
 
     # The canary: the same files, acknowledged before they are durable.
     def test_what_is_not_synced_is_lost(self):
-        self.run_test("--fs", "ext4", "--size", "64M", "--acks", "--", FILES, 3, "nosync", status=1)
+        junit = self.path / "junit.xml"
+        self.run_test("--fs", "ext4", "--size", "64M", "--acks", "--max-failures", 20, "--junit", junit, "--", FILES, 3, "nosync", status=1)
         self.assertTrue(all(failure["outcome"] == "acknowledgement" for failure in self.failures))
+        self.assertGreater(self.lines[-1]["causes"], 0)
+        self.assertGreater(len(xml.etree.ElementTree.parse(junit).getroot().findall(".//failure")), 0)
         # The log stays, and the command in each failure shows it again.
         self.assertEqual(len(self.logs), 1)
         self.assertIn(str(self.logs[0]), self.err)

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-
 #include "apps/cli/commands.h"
-#include "apps/cli/exploration.h"
+#include "apps/cli/exploration_options.h"
 #include "apps/cli/state_listing.h"
 #include "check/mount_checker.h"
 
@@ -13,8 +11,8 @@ using flags::Arguments;
 using flags::Kind;
 
 Result<int> run_explore(const Arguments& arguments) {
-  POWERCUT_TRY_STATUS(check_listing_flags(arguments));
   if (arguments.is_set("list")) return list_states(arguments);
+  if (arguments.is_set("sha256")) return usage_error("--sha256 goes with --list");
   Exploration exploration = POWERCUT_TRY(exploration_from(arguments));
   exploration.request.log = arguments.text("LOG");
   exploration.request.size_bytes = arguments.optional_integer("size");
@@ -43,36 +41,25 @@ std::vector<flags::Flag> explore_flags() {
        .value_name = "SIZE",
        .help = "The size of the device, for logs that do not state it.",
        .kind = Kind::kSize,
-       .group = kCutsGroup},
+       .group = "Cuts"},
       {.name = "fs",
        .value_name = "FS",
        .help = "A ready checker. ext4: recover the journal (e2fsck -E journal_only), then e2fsck "
                "-fn has to find nothing. xfs, btrfs: mount, which recovers the log, unmount, then "
                "xfs_repair -n or btrfs check has to find nothing; these two need root.",
        .choices = check::ready_file_systems(),
-       .group = kCheckersGroup},
+       .group = "Checkers"},
       {.name = "mount",
        .value_name = "FS",
        .help = "Mount each state as FS through a loop device, and run the command of --check with "
                "$POWERCUT_MNT. A state that cannot be mounted fails. Needs root. Behind --fs if "
                "both are given.",
-       .group = kCheckersGroup},
+       .group = "Checkers"},
       {.name = "mount-options",
        .value_name = "OPTIONS",
        .help = "As behind mount -o.",
-       .group = kCheckersGroup}};
-  auto shared = exploration_flags();
-  const auto model = std::find_if(shared.begin(), shared.end(),
-                                  [](const flags::Flag& flag) { return flag.name == "model"; });
-  *model = {.name = "model",
-            .value_name = "MODEL",
-            .help =
-                "Which states a cut can leave. prefix: everything in front of the cut, nothing "
-                "behind it. With --list also: exact: by the ticks of submission and completion "
-                "that powercut records; epoch: by position, for logs without.",
-            .default_text = "prefix; with --list exact, and epoch for logs without ticks",
-            .choices = {"prefix", "epoch", "exact"},
-            .group = kCutsGroup};
+       .group = "Checkers"}};
+  const auto shared = exploration_flags();
   all.insert(all.end(), shared.begin(), shared.end());
   const auto listing = state_listing_flags();
   all.insert(all.end(), listing.begin(), listing.end());
@@ -86,11 +73,12 @@ const flags::Command& explore_command() {
       .name = "explore",
       .summary = "run a checker on the states that a power cut could have left",
       .description =
-          {"Cuts the power at many places of LOG, and gives the device, as it would have "
-           "been left, to a checker. Each failure is printed with the one command that "
-           "shows it again.",
-           "The states are made while the log is read and cost no copy of the device: "
-           "what a checker writes is laid over it and thrown away."},
+          {"Cuts the power at many places of LOG, and gives the device, as it could have "
+           "been left, to a checker: with any of the writes lost, or torn, that no flush "
+           "had made durable. Each failure is printed with the one command that shows it again.",
+           "States cost no copy of the device: what a checker writes is laid over it and thrown "
+           "away. A state is not checked if it is known what the checker would say (--prune). "
+           "The last lines say how much of all that is possible has been looked at."},
       .positionals = {{.name = "LOG", .help = "A log: a file or block device."}},
       .flags = explore_flags(),
       .sections = {checker_section()},
@@ -105,7 +93,9 @@ const flags::Command& explore_command() {
            {"Which states can a cut behind a flush have left, and what is different in them?",
             "powercut explore run.log --list --sha256 --at flush"},
            {"Once more for the state that failed, and keep it:",
-            "powercut explore run.log --fs ext4 --at entry:412 --keep failed"}},
+            "powercut explore run.log --fs ext4 --at epoch:412:lost:409 --keep failed"},
+           {"On four machines, each of which may be stopped and started again:",
+            "powercut explore run.log --fs ext4 --shard 3/4 --json 3.jsonl --resume"}},
       .exit_statuses = exploration_exit_statuses(),
       .see_also = {"powercut-record(1)", "powercut-test(1)", "powercut-replay(1)"},
       .run = run_explore,

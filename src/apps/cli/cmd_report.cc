@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <cstdio>
 #include <memory>
 
 #include "apps/cli/commands.h"
+#include "apps/cli/report_file.h"
 #include "apps/support/output.h"
 #include "apps/support/progress.h"
 #include "findings/digest.h"
-#include "io/new_file.h"
 #include "report/html.h"
 #include "report/junit.h"
 #include "report/text.h"
@@ -92,50 +91,10 @@ std::string rendered(const findings::Digest& digest, const Arguments& arguments,
   return lines;
 }
 
-// Where the report goes. A place that cannot be written shows before the work.
-class Destination {
- public:
-  [[nodiscard]] static Result<Destination> open(const std::string& path) {
-    Destination destination;
-    if (path == "-") return destination;
-    struct stat status {};
-    // What is no regular file (a pipe, /dev/null) is written to; nothing can take its place.
-    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-      destination.stream_.reset(std::fopen(path.c_str(), "we"));
-      if (destination.stream_ == nullptr) return os_error(fmt::format("cannot write '{}'", path));
-    } else {
-      destination.file_ = POWERCUT_TRY(NewFile::make(path));
-    }
-    return destination;
-  }
-
-  [[nodiscard]] bool is_standard_output() const { return !file_ && !stream_; }
-
-  [[nodiscard]] Status write(const std::string& text) {
-    if (is_standard_output()) {
-      Output::standard().write(text);
-      return {};
-    }
-    if (stream_) {
-      const bool is_written =
-          std::fwrite(text.data(), 1, text.size(), stream_.get()) == text.size();
-      if (!is_written || std::fflush(stream_.get()) != 0)
-        return os_error("cannot write the report");
-      return {};
-    }
-    POWERCUT_TRY_STATUS(file_->file().write_at(0, std::as_bytes(std::span(text))));
-    return file_->finish();
-  }
-
- private:
-  std::unique_ptr<NewFile> file_;
-  Stream stream_;
-};
-
 Result<int> run_report(const Arguments& arguments) {
   if (arguments.given("suite") && arguments.text("format") != "junit")
     return usage_error("--suite goes with --format junit");
-  Destination destination = POWERCUT_TRY(Destination::open(arguments.text("output")));
+  ReportFile destination = POWERCUT_TRY(ReportFile::open(arguments.text("output")));
   findings::Digester digester;
   for (const auto& path : arguments.texts("FILE"))
     POWERCUT_TRY_STATUS(read_findings(path, digester));

@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "apps/cli/commands.h"
-#include "apps/cli/exploration.h"
+#include "apps/cli/exploration_options.h"
 #include "apps/cli/recording_options.h"
 #include "check/mount_checker.h"
 #include "io/posix_file.h"
@@ -38,6 +38,7 @@ class TestLog {
   TestLog& operator=(TestLog&&) = delete;
 
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] bool is_temporary() const { return is_temporary_; }
   void keep() {
     if (std::exchange(is_temporary_, false)) {
       print_notice(fmt::format("the log is kept as {}", path_));
@@ -104,6 +105,8 @@ Result<int> run_test(const Arguments& arguments) {
   POWERCUT_TRY_STATUS(require_base(arguments, plan, exploration));
   TestLog log = POWERCUT_TRY(TestLog::make(plan.recording.log));
   exploration.request.log = plan.recording.log = log.path();
+  // Nothing is left beside a log that goes.
+  if (log.is_temporary() && !exploration.request.sidecar) exploration.request.sidecar = "";
   PreparedExploration prepared = POWERCUT_TRY(PreparedExploration::make(std::move(exploration)));
 
   const RecordingOutcome recorded = POWERCUT_TRY(run_recording(plan));

@@ -6,24 +6,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <thread>
+#include <functional>
 
-#include "apps/cli/findings_file.h"
 #include "apps/support/output.h"
 #include "apps/support/progress.h"
 #include "apps/support/signal_interrupt.h"
+#include "base/mutex.h"
 #include "check/command_checker.h"
-#include "check/disk_folder.h"
 #include "check/mount_checker.h"
 #include "check/shell.h"
-#include "explore/explorer.h"
 #include "report/text.h"
 
 namespace powercut::apps {
 namespace {
-
-using flags::Arguments;
-using flags::Kind;
 
 // More than these make a list that nobody reads; --json has them all.
 constexpr std::uint64_t kFailuresInFull = 3;
@@ -50,24 +45,45 @@ class Terminal {
   const report::Style style_;
 };
 
+// Thread-safe.
 class Reporter final : public explore::Listener {
  public:
-  Reporter(const Terminal& terminal, FindingsFile& findings, std::uint64_t cuts,
-           std::vector<std::string> reproduce)
+  Reporter(const Terminal& terminal, FindingsOutput& findings,
+           const explore::ExploreOptions& options, explore::CauseCollector& causes)
       : terminal_(terminal),
+        causes_(causes),
+        reproduce_(options.reproduce),
+        earlier_(options.earlier.summary.checked),
         findings_(findings),
-        reproduce_(std::move(reproduce)),
-        progress_("checking", cuts) {}
+        progress_("checking", 0) {}
 
-  void on_result(const findings::StateResult& result) override {
+  void on_result(const findings::StateResult& result, const state::CrashState& state,
+                 const explore::Progress& run) override {
+    causes_.on_result(result, state);
+    const MutexLock lock(mutex_);
     findings_.write(result);
-    ++checked_;
     if (!result.passed()) show_failure(result);
-    progress_.update(checked_, fmt::format("{} failed", failed_));
+    // What had been found before says nothing of how fast this run is.
+    const std::uint64_t checked = run.checked - earlier_;
+    if (run.share > 0)
+      progress_.set_total(static_cast<std::uint64_t>(static_cast<double>(checked) / run.share));
+    progress_.update(checked, fmt::format("{} failed", run.failed));
   }
 
-  void end(const findings::Summary& summary) {
+  void on_disagreement(const findings::Disagreement& disagreement) {
+    const MutexLock lock(mutex_);
+    findings_.write(disagreement);
     progress_.clear();
+    terminal_.print(report::disagreement_text(disagreement, terminal_.style()) + "\n");
+  }
+
+  void end(const std::vector<findings::Cause>& causes, const findings::Summary& summary) {
+    const MutexLock lock(mutex_);
+    progress_.clear();
+    for (const auto& cause : causes) {
+      findings_.write(cause);
+      terminal_.print(report::cause_text(cause, terminal_.style()) + "\n");
+    }
     findings_.write(summary);
     if (failed_ > kFailuresInFull) {
       terminal_.print(fmt::format("each is shown again by: {} --at STATE\n\n",
@@ -76,10 +92,13 @@ class Reporter final : public explore::Listener {
     terminal_.print(
         report::summary_text(summary, std::min(failed_, kFailuresShown), terminal_.style()));
   }
-  void clear() { progress_.clear(); }
+  void clear() {
+    const MutexLock lock(mutex_);
+    progress_.clear();
+  }
 
  private:
-  void show_failure(const findings::StateResult& result) {
+  void show_failure(const findings::StateResult& result) POWERCUT_REQUIRES(mutex_) {
     if (++failed_ > kFailuresShown) return;
     progress_.clear();
     terminal_.print(failed_ <= kFailuresInFull
@@ -88,11 +107,13 @@ class Reporter final : public explore::Listener {
   }
 
   const Terminal& terminal_;
-  FindingsFile& findings_;
+  explore::CauseCollector& causes_;
   const std::vector<std::string> reproduce_;
-  Progress progress_;
-  std::uint64_t checked_ = 0;
-  std::uint64_t failed_ = 0;
+  const std::uint64_t earlier_;
+  Mutex mutex_;
+  FindingsOutput& findings_ POWERCUT_GUARDED_BY(mutex_);
+  Progress progress_ POWERCUT_GUARDED_BY(mutex_);
+  std::uint64_t failed_ POWERCUT_GUARDED_BY(mutex_) = 0;
 };
 
 // This program as the user called it, so that the command can be pasted.
@@ -114,9 +135,9 @@ std::vector<std::string> reproducing_command(const Exploration& exploration) {
   add("--mount-options", exploration.mount_options);
   if (exploration.compares_acknowledgements) words.emplace_back("--acks");
   add("--check", exploration.command);
-  if (exploration.options.limits.timeout != check::Limits{}.timeout) {
-    add("--timeout", std::to_string(exploration.options.limits.timeout / std::chrono::seconds(1)));
-  }
+  const auto timeout = exploration.judge.limits.timeout;
+  if (timeout != check::Limits{}.timeout)
+    add("--timeout", std::to_string(timeout / std::chrono::seconds(1)));
   return words;
 }
 
@@ -158,185 +179,95 @@ Result<std::unique_ptr<check::Checker>> make_checker(const Exploration& explorat
   return checker;
 }
 
-void read_cuts(const Arguments& arguments, explore::Request& request) {
-  request.at = arguments.texts("at");
-  request.from = arguments.optional_text("from").value_or("");
-  request.to = arguments.optional_text("to").value_or("");
-  request.base = arguments.optional_text("base").value_or("");
-}
-
-void read_running(const Arguments& arguments, explore::ExploreOptions& options) {
-  options.jobs = static_cast<unsigned>(arguments.optional_integer("jobs").value_or(
-      std::max(1U, std::thread::hardware_concurrency())));
-  options.limits.timeout = std::chrono::seconds(arguments.integer("timeout"));
-  options.max_failures = arguments.optional_integer("max-failures").value_or(0);
-  options.keep_directory = arguments.optional_text("keep").value_or("");
+// While the log is read for the first time.
+std::function<void(ByteOffset, ByteCount)> index_progress() {
+  const auto progress = std::make_shared<Progress>("indexing", 0, Progress::Unit::kBytes);
+  return [progress](ByteOffset done, ByteCount total) {
+    progress->set_total(total);
+    progress->update(done);
+    if (done == total) progress->clear();
+  };
 }
 
 }  // namespace
 
-Result<Exploration> exploration_from(const Arguments& arguments) {
-  Exploration exploration;
-  read_cuts(arguments, exploration.request);
-  read_running(arguments, exploration.options);
-  exploration.has_command = arguments.given("check");
-  exploration.command = arguments.optional_text("check").value_or("");
-  exploration.json = arguments.optional_text("json").value_or("");
-  exploration.file_system = arguments.optional_text("fs").value_or("");
-  exploration.mount_options = arguments.optional_text("mount-options").value_or("");
-  exploration.compares_acknowledgements = arguments.is_set("acks");
-  if (exploration.has_command) POWERCUT_TRY_STATUS(check::check_shell_command(exploration.command));
-  return exploration;
-}
-
 Result<PreparedExploration> PreparedExploration::make(Exploration exploration) {
-  exploration.request.wants_file_system =
+  exploration.request.is_of_file_system =
       !exploration.file_system.empty() || !exploration.mount.empty();
   exploration.request.wants_acknowledgements = exploration.compares_acknowledgements;
+  exploration.request.progress = index_progress();
   exploration.options.reproduce = reproducing_command(exploration);
   auto checker = POWERCUT_TRY(make_checker(exploration));
   POWERCUT_TRY_STATUS(make_keep_directory(exploration.options.keep_directory));
-  auto findings = POWERCUT_TRY(FindingsFile::open(exploration.json));
+  auto findings = POWERCUT_TRY(FindingsOutput::open(exploration.findings));
   return PreparedExploration(std::move(exploration), std::move(checker), std::move(findings));
+}
+
+Status PreparedExploration::begin(const explore::Plan& plan, explore::CauseCollector& causes) {
+  if (exploration_.findings.is_kept) {
+    explore::EarlierResults& earlier = exploration_.options.earlier;
+    const auto add = [&](const findings::Record& record) -> Status {
+      POWERCUT_TRY_STATUS(findings_.add_earlier(record));
+      const auto* result = std::get_if<findings::StateResult>(&record);
+      if (result == nullptr || result->passed()) return {};
+      const state::StateId id = POWERCUT_TRY(state::parse_state_id(result->state));
+      causes.on_result(*result, POWERCUT_TRY(plan.timeline->crash_state(id)));
+      return {};
+    };
+    earlier = POWERCUT_TRY(explore::read_earlier(exploration_.findings.json, plan.facts, add));
+    POWERCUT_TRY_STATUS(findings_.cut(earlier.kept_bytes));
+    // What was explored stands there.
+    if (earlier.kept_bytes > 0) return {};
+  }
+  findings_.write(plan.facts);
+  return {};
+}
+
+explore::JudgeOptions PreparedExploration::judge_options(const explore::Plan& plan,
+                                                         const check::Interrupt& interrupt) const {
+  explore::JudgeOptions options = exploration_.judge;
+  options.jobs = plan.facts.jobs;
+  options.first_base = plan.first_base;
+  options.acknowledgements = plan.acknowledgements;
+  options.interrupt = &interrupt;
+  return options;
 }
 
 Result<ExplorationOutcome> PreparedExploration::run() {
   explore::Plan plan = POWERCUT_TRY(explore::make_plan(exploration_.request));
   plan.facts.checker = checker_->description();
-  plan.facts.jobs = explore::effective_jobs(plan, *checker_, exploration_.options.jobs);
+  plan.facts.jobs = explore::effective_jobs(*checker_, exploration_.options.jobs);
+  exploration_.options.jobs = plan.facts.jobs;
+  exploration_.options.sees_marks = checker_->sees_marks();
+  explore::CauseCollector causes(*plan.timeline);
+  POWERCUT_TRY_STATUS(begin(plan, causes));
 
   const check::Interrupt interrupt = POWERCUT_TRY(check::Interrupt::make());
   const auto signals = POWERCUT_TRY(SignalInterrupt::make([&interrupt] { interrupt.raise(); }));
 
-  const Terminal terminal(exploration_.json == "-");
+  const Terminal terminal(exploration_.findings.json == "-");
   terminal.print(report::run_text(plan.facts) + "\n");
-  findings_.write(plan.facts);
-  Reporter reporter(terminal, findings_, plan.facts.cuts, exploration_.options.reproduce);
-  auto summary = explore::explore(plan, *checker_, exploration_.options, reporter, interrupt);
+  Reporter reporter(terminal, findings_, exploration_.options, causes);
+  explore::JudgeOptions options = judge_options(plan, interrupt);
+  options.on_disagreement = [&reporter](const auto& found) { reporter.on_disagreement(found); };
+  const auto judge =
+      POWERCUT_TRY(explore::PruningJudge::make(*plan.timeline, *checker_, std::move(options)));
+  auto summary =
+      explore::explore(plan, judge->marks(), *judge, exploration_.options, reporter, interrupt);
   reporter.clear();
   if (!summary) return tl::unexpected(summary.error());
-  reporter.end(*summary);
+  summary->audited += judge->counts().audited;
+  summary->disagreements += judge->counts().disagreements;
+  const auto explained =
+      POWERCUT_TRY(causes.finish(judge.get(), {.reproduce = exploration_.options.reproduce}));
+  POWERCUT_TRY_STATUS(judge->close());
+  summary->causes = explained.size();
+  reporter.end(explained, *summary);
   POWERCUT_TRY_STATUS(findings_.close());
   const int status = summary->interrupted && signals->received() != 0 ? signals->exit_status()
                      : summary->succeeded()                           ? 0
                                                                       : 1;
   return ExplorationOutcome{*summary, status};
-}
-
-std::vector<flags::Flag> exploration_flags() {
-  const std::string cuts = kCutsGroup;
-  const std::string checkers = kCheckersGroup;
-  const std::string results = "Running and results";
-  return {
-      {.name = "model",
-       .value_name = "MODEL",
-       .help = "Which states a cut can leave. prefix: everything in front of the cut, nothing "
-               "behind it.",
-       .default_value = "prefix",
-       .choices = {"prefix"},
-       .group = cuts},
-      {.name = "at",
-       .value_name = "WHERE",
-       .help = "Where to cut: behind each flush, each entry with FUA (fua), each mark, every N "
-               "entries (every:N), each "
-               "entry (all), or at an INSTANT (entry:N, flush:K, mark:NAME, start, end). Several, "
-               "with commas between "
-               "them or in several --at, add up.",
-       .default_value = "flush,mark",
-       .repeated = true,
-       .group = cuts},
-      {.name = "from",
-       .value_name = "INSTANT",
-       .help = "Leave out what --at finds in front of it (but for instants).",
-       .default_text = "with --fs or --mount the mark mkfs, that record puts when the file system "
-                       "has been made, else start",
-       .group = cuts},
-      {.name = "to",
-       .value_name = "INSTANT",
-       .help = "Leave out what --at finds behind it (but for instants).",
-       .default_text = "end",
-       .group = cuts},
-      {.name = "base",
-       .value_name = "IMAGE",
-       .help = "What the device held before the first entry: a file or block device, which is only "
-               "read.",
-       .default_text = "zeroes",
-       .group = cuts},
-      {.name = "check",
-       .value_name = "COMMAND",
-       .help = "Run by /bin/sh for each state; {} is the path of the device, a file that it may "
-               "write. Any status but 0, "
-               "death by a signal and running out of time are failures.",
-       .group = checkers},
-      {.name = "acks",
-       .help = "Mount each state, and compare its files with what the log's acknowledgement marks "
-               "(powercut mark --file) promise: files that are missing, that have another content, "
-               "or that are back although they had been removed are failures. Ahead of the "
-               "command of --check. Needs root.",
-       .kind = Kind::kBool,
-       .group = checkers},
-      {.name = "timeout",
-       .value_name = "SECONDS",
-       .help = "For the check of one state.",
-       .kind = Kind::kInteger,
-       .default_value = "120",
-       .range = {1, 1'000'000},
-       .group = checkers},
-      {.name = "jobs",
-       .short_name = 'j',
-       .value_name = "N",
-       .help = "How many states are checked at a time. btrfs is mounted one at a time.",
-       .kind = Kind::kInteger,
-       .default_text = "the number of processors",
-       .range = {1, 1024},
-       .group = results},
-      {.name = "max-failures",
-       .value_name = "N",
-       .help = "Begin no further state after so many failures.",
-       .kind = Kind::kInteger,
-       .default_text = "no limit",
-       .range = {1},
-       .group = results},
-      {.name = "json",
-       .value_name = "FILE",
-       .help = "Write what is found as lines of JSON, each as it comes: one for the run, one for "
-               "each state, a summary "
-               "last. - is standard output; the text then goes to standard error.",
-       .group = results},
-      {.name = "keep",
-       .value_name = "DIR",
-       .help = "Keep of each failing state its image (sparse, as it was before the check) and the "
-               "checker's output, as "
-               "DIR/STATE.img and DIR/STATE.out.",
-       .group = results},
-  };
-}
-
-flags::Section checker_section() {
-  return {.title = "What a checker gets",
-          .paragraphs = {
-              "The device is a file of its own for each state. What a checker writes to it is seen "
-              "by nobody else and is gone "
-              "afterwards, as are its processes, also those in the background.",
-              "POWERCUT_DISK: the path of the device, as {}.",
-              "POWERCUT_MNT: with --mount, where it is mounted.",
-              "POWERCUT_STATE: the state's name; commands take it in the place of an instant.",
-              "POWERCUT_ENTRY: how many entries of the log stand in front of the cut.",
-              "POWERCUT_MARK: the last mark in front of the cut; empty if there is none.",
-              "POWERCUT_MARKS: a file with all marks in front of the cut, in order, one line of "
-              "JSON for each: "
-              "{\"entry\":17,\"mark\":\"committed 4\"}. What they acknowledge has to be in the "
-              "state."}};
-}
-
-std::vector<flags::Item> exploration_exit_statuses() {
-  return {{"0", "States were checked, and all of them passed."},
-          {"1", "A state failed, or there was none to check."},
-          {"2", "The command line is wrong, or the checker was not found."},
-          {"3", "The log is bad."},
-          {"4", "The environment failed: an I/O error, no FUSE, no permission."},
-          {"129, 130, 143",
-           "Ended by SIGHUP, SIGINT or SIGTERM; what was checked so far is reported."}};
 }
 
 }  // namespace powercut::apps

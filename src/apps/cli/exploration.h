@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `explore` and `test` have in common: options, the choice of the checker, the run, its report.
+// What `explore` and `test` have in common: the choice of the checker, the run, its report.
 #pragma once
 
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "apps/cli/findings_file.h"
-#include "apps/flags/arguments.h"
+#include "apps/cli/findings_output.h"
+#include "explore/causes.h"
 #include "explore/explorer.h"
+#include "explore/pruning_judge.h"
 
 namespace powercut::apps {
-
-// Headings in --help.
-inline constexpr const char* kCutsGroup = "Cuts";
-inline constexpr const char* kCheckersGroup = "Checkers";
 
 // An exploration as it was asked for.
 struct Exploration {
@@ -26,17 +22,9 @@ struct Exploration {
   std::string command;  // of --check; with `mount` it is run on the mounted state
   bool compares_acknowledgements = false;  // on the mounted state
   explore::ExploreOptions options;
-  std::string json;
+  explore::JudgeOptions judge;  // but for what follows from the plan
+  FindingsOutput::Paths findings;
 };
-
-// Which cuts, which command, how to run it, what becomes of the findings. Not among them, but read by
-// exploration_from: fs, mount-options.
-[[nodiscard]] std::vector<flags::Flag> exploration_flags();
-// All but request.log, request.size_bytes and mount. kUsage errors.
-[[nodiscard]] Result<Exploration> exploration_from(const flags::Arguments& arguments);
-// The environment that checkers get.
-[[nodiscard]] flags::Section checker_section();
-[[nodiscard]] std::vector<flags::Item> exploration_exit_statuses();
 
 struct ExplorationOutcome {
   findings::Summary summary;
@@ -53,14 +41,19 @@ class PreparedExploration {
 
  private:
   PreparedExploration(Exploration exploration, std::unique_ptr<check::Checker> checker,
-                      FindingsFile findings)
+                      FindingsOutput findings)
       : exploration_(std::move(exploration)),
         checker_(std::move(checker)),
         findings_(std::move(findings)) {}
 
+  // Writes the first line of the findings, or reads those that are gone on with.
+  [[nodiscard]] Status begin(const explore::Plan& plan, explore::CauseCollector& causes);
+  [[nodiscard]] explore::JudgeOptions judge_options(const explore::Plan& plan,
+                                                    const check::Interrupt& interrupt) const;
+
   Exploration exploration_;
   std::unique_ptr<check::Checker> checker_;
-  FindingsFile findings_;
+  FindingsOutput findings_;
 };
 
 }  // namespace powercut::apps

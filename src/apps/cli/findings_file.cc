@@ -2,17 +2,32 @@
 #include "apps/cli/findings_file.h"
 
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 namespace powercut::apps {
 
-Result<FindingsFile> FindingsFile::open(const std::string& path) {
+Result<FindingsFile> FindingsFile::open(const std::string& path, Content content) {
   if (path.empty()) return FindingsFile(path, nullptr);
   if (path == "-") return FindingsFile(path, stdout);
-  std::FILE* file = std::fopen(path.c_str(), "we");
+  std::FILE* file = std::fopen(path.c_str(), "ae");
   if (file == nullptr) return os_error(fmt::format("cannot write findings to '{}'", path));
-  return FindingsFile(path, file);
+  FindingsFile findings(path, file);
+  struct stat info {};
+  const bool is_regular = ::fstat(::fileno(file), &info) == 0 && S_ISREG(info.st_mode);
+  if (!is_regular) return findings;
+  if (::flock(::fileno(file), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    return environment_error(fmt::format("another run is writing its findings to '{}'", path));
+  if (content == Content::kEmptied) POWERCUT_TRY_STATUS(findings.cut(0));
+  return findings;
+}
+
+Status FindingsFile::cut(ByteCount bytes) {
+  if (::ftruncate(::fileno(file_.get()), static_cast<off_t>(bytes)) == 0) return {};
+  return os_error(fmt::format("cannot cut '{}'", path_));
 }
 
 void FindingsFile::write(const findings::Record& record) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/units.h"
 #include "findings/finding.h"
 
 namespace powercut::apps {
@@ -13,8 +14,14 @@ namespace powercut::apps {
 // that is killed leaves what it had. For one thread at a time.
 class FindingsFile {
  public:
-  // Made or emptied now, before any work. "-" is standard output; an empty path writes nothing.
-  [[nodiscard]] static Result<FindingsFile> open(const std::string& path);
+  // Made or emptied now, before any work, unless what is there is `kept`. "-" is standard output; an
+  // empty path writes nothing. Errors: another run is writing to it.
+  enum class Content { kEmptied, kKept };
+  [[nodiscard]] static Result<FindingsFile> open(const std::string& path,
+                                                 Content content = Content::kEmptied);
+
+  // Takes away what stands behind the first `bytes`; what is written follows them.
+  [[nodiscard]] Status cut(ByteCount bytes);
 
   // An error is kept until close().
   void write(const findings::Record& record);

@@ -14,6 +14,10 @@ expect 2 powercut explore x.log --list --check true
 expect 2 powercut explore x.log --list --torn 100
 expect 2 powercut explore x.log --list --strategy some
 expect 2 powercut explore x.log --list --discard dust
-expect 2 powercut explore x.log --check true --seed 3
-expect 2 powercut explore x.log --check true --model epoch
+expect 2 powercut explore x.log --check true --sha256
+expect 2 powercut explore x.log --list --shard 4/3
+powercut explore x.log --list --at start --shard 1/2 2>1.counts >1
+powercut explore x.log --list --at start --shard 2/2 2>2.counts >2
+powercut explore x.log --list --at start 2>/dev/null | sort >all
+sort 1 2 | cmp - all
 expect 1 powercut explore x.log --list --at every:100

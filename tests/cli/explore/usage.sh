@@ -14,6 +14,17 @@ expect 2 powercut explore run.log --fs minix
 expect 2 powercut explore run.log --fs ext4
 expect 2 powercut explore run.log --check true --mount-options ro
 expect 2 powercut explore run.log --check true --jobs 0
+expect 2 powercut explore run.log --check true --shard 0/2
+expect 2 powercut explore run.log --check true --prune some
+expect 2 powercut explore run.log --check true --prune off --cache runs
+expect 2 powercut explore run.log --check true --resume
+expect 2 powercut explore run.log --check true --strategy some
+expect 2 powercut explore run.log --check true --torn 100
+expect 2 powercut explore run.log --check true --model exact
+expect 2 powercut explore run.log --check true --at epoch:9
+expect 2 powercut explore run.log --check true --at epoch:2:lost:0
+expect 2 powercut explore run.log --check true --at epoch:0:lost:0,flush
+expect 2 powercut explore run.log --check true --at epoch:0:lost:0 --model prefix
 expect 3 powercut explore absent.log --check true
 expect 3 powercut explore run.log --check true --size 1K
 expect 4 powercut explore run.log --check true --json absent/findings
