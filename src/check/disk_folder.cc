@@ -41,6 +41,10 @@ void remove_directory(const std::string& path) {
 
 }  // namespace
 
+void DiskFolder::clean_up_behind_the_killed() {
+  clean_up_behind_the_dead(temporary_parent());
+}
+
 Result<std::unique_ptr<DiskFolder>> DiskFolder::make() {
   const std::string parent = temporary_parent();
   clean_up_behind_the_dead(parent);

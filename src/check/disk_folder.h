@@ -23,6 +23,8 @@ class DiskFolder {
   // In $TMPDIR, or /tmp, where it first cleans up behind owners that were killed. Its path needs no
   // quotes in a shell.
   [[nodiscard]] static Result<std::unique_ptr<DiskFolder>> make();
+  // Only cleans up.
+  static void clean_up_behind_the_killed();
   ~DiskFolder();
   DiskFolder(const DiskFolder&) = delete;
   DiskFolder& operator=(const DiskFolder&) = delete;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An owner's directory appears under its name only when its lock is held already, by a rename; so whoever
 // finds one whose lock is free has found that of a dead owner, or of one that is about to remove it.
+// The lock names its owner's process.
 #include "check/remains.h"
 
 #include <fcntl.h>
@@ -105,6 +106,32 @@ void clean_up(const std::string& directory) {
   if (::rmdir(disks.c_str()) == 0 || errno == ENOENT) fs::remove_all(directory, ignored);
 }
 
+// Whether a thread of it waits to be killed.
+bool is_being_killed(pid_t pid) {
+  std::error_code error;
+  for (const auto& task : fs::directory_iterator(fmt::format("/proc/{}/task", pid), error)) {
+    std::ifstream status(task.path() / "status");
+    for (std::string word; status >> word;) {
+      if (word != "SigPnd:") continue;
+      status >> word;
+      const std::uint64_t pending = std::strtoull(word.c_str(), nullptr, 16);
+      if ((pending >> (SIGKILL - 1) & 1) != 0) return true;
+    }
+  }
+  return false;
+}
+
+// An owner that was killed does not end while one of its threads waits for a mount or a loop device
+// over a file of its own, which nobody serves any more: for ever. Whoever waits for such a file gets
+// an error when its mount is cut off.
+bool cut_off_dying_owner(const std::string& directory) {
+  pid_t pid = 0;
+  std::ifstream(directory + "/lock") >> pid;
+  if (pid <= 1 || !is_being_killed(pid)) return false;
+  static_cast<void>(serve::detach_mount(directory + "/disks", true));
+  return true;
+}
+
 // The lock, if nobody holds it.
 UniqueFd take_lock(const std::string& directory) {
   struct stat info {};
@@ -114,6 +141,17 @@ UniqueFd take_lock(const std::string& directory) {
   }
   UniqueFd lock(::open((directory + "/lock").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!lock.valid() || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return {};
+  return lock;
+}
+
+// The same, when it has taken its owner some time to end.
+UniqueFd take_lock_of_dead(const std::string& directory) {
+  UniqueFd lock = take_lock(directory);
+  if (lock.valid() || !cut_off_dying_owner(directory)) return lock;
+  for (int round = 0; !lock.valid() && round < 1000; ++round) {
+    std::this_thread::sleep_for(milliseconds(10));
+    lock = take_lock(directory);
+  }
   return lock;
 }
 
@@ -131,7 +169,9 @@ Result<OwnedDirectory> make_owned_directory(const std::string& parent) {
   UniqueFd lock(::open((path + "/lock").c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   const std::string name =
       fmt::format("{}/{}{}", parent, kOwnedDirectoryPrefix, path.substr(path.size() - 6));
+  const std::string pid = std::to_string(::getpid());
   if (!lock.valid() || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 ||
+      ::write(lock.get(), pid.data(), pid.size()) != static_cast<ssize_t>(pid.size()) ||
       ::rename(path.c_str(), name.c_str()) != 0) {
     const int error = errno;
     std::error_code ignored;
@@ -149,7 +189,7 @@ void clean_up_behind_the_dead(const std::string& parent) {
       candidates.push_back(entry.path());
   }
   for (const auto& candidate : candidates) {
-    if (const UniqueFd lock = take_lock(candidate); lock.valid()) clean_up(candidate);
+    if (const UniqueFd lock = take_lock_of_dead(candidate); lock.valid()) clean_up(candidate);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "apps/support/signal_interrupt.h"
 #include "base/mutex.h"
 #include "check/command_checker.h"
+#include "check/disk_folder.h"
 #include "check/mount_checker.h"
 #include "check/shell.h"
 #include "report/text.h"
@@ -199,6 +200,8 @@ Result<PreparedExploration> PreparedExploration::make(Exploration exploration) {
   exploration.options.reproduce = reproducing_command(exploration);
   auto checker = POWERCUT_TRY(make_checker(exploration));
   POWERCUT_TRY_STATUS(make_keep_directory(exploration.options.keep_directory));
+  // The one that is gone on with may have been killed, and still be about to end.
+  check::DiskFolder::clean_up_behind_the_killed();
   auto findings = POWERCUT_TRY(FindingsOutput::open(exploration.findings));
   return PreparedExploration(std::move(exploration), std::move(checker), std::move(findings));
 }

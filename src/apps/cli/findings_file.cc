@@ -7,8 +7,27 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 namespace powercut::apps {
+
+namespace {
+
+// One that has been killed takes its time to end.
+constexpr auto kPatience = std::chrono::seconds(10);
+
+// True also where there are no locks.
+bool lock_in_time(int fd) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+}  // namespace
 
 Result<FindingsFile> FindingsFile::open(const std::string& path, Content content) {
   if (path.empty()) return FindingsFile(path, nullptr);
@@ -19,7 +38,7 @@ Result<FindingsFile> FindingsFile::open(const std::string& path, Content content
   struct stat info {};
   const bool is_regular = ::fstat(::fileno(file), &info) == 0 && S_ISREG(info.st_mode);
   if (!is_regular) return findings;
-  if (::flock(::fileno(file), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+  if (!lock_in_time(::fileno(file)))
     return environment_error(fmt::format("another run is writing its findings to '{}'", path));
   if (content == Content::kEmptied) POWERCUT_TRY_STATUS(findings.cut(0));
   return findings;
