@@ -19,7 +19,6 @@ namespace powercut::serve {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 // Between finding a free device and taking it, another process may take it.
 constexpr int kMaxAttempts = 64;
@@ -118,15 +117,17 @@ Status LoopDevice::detach(milliseconds patience) {
   if (!fd_.valid()) return {};
   ::ioctl(fd_.get(), LOOP_CLR_FD);
   fd_.reset();
-  const auto deadline = steady_clock::now() + patience;
-  while (loop_backing_file(path_) == file_) {
-    if (steady_clock::now() >= deadline) {
+  // By what was slept, not by the clock: where this process is stopped for a while, and serves the file
+  // itself, no time has passed for the kernel either.
+  constexpr milliseconds kInterval{5};
+  for (milliseconds waited{0}; loop_backing_file(path_) == file_; waited += kInterval) {
+    if (waited >= patience) {
       return environment_error(
           fmt::format("{} is still open somewhere; it lets go of '{}' when it is closed", path_,
                       file_),
           EBUSY);
     }
-    std::this_thread::sleep_for(milliseconds(5));
+    std::this_thread::sleep_for(kInterval);
   }
   return {};
 }

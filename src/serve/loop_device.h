@@ -37,7 +37,7 @@ class LoopDevice {
   [[nodiscard]] Status sync();
   // Lets go of the file, and waits until the kernel has done so. EBUSY if somebody still has the
   // device open after `patience`; the kernel then lets go when they close it.
-  [[nodiscard]] Status detach(std::chrono::milliseconds patience = std::chrono::milliseconds(5000));
+  [[nodiscard]] Status detach(std::chrono::milliseconds patience = std::chrono::seconds(30));
 
  private:
   LoopDevice(std::string path, std::string file, UniqueFd fd, bool is_direct)

@@ -224,9 +224,9 @@ class ExploreTest(unittest.TestCase):
         self.assertEqual(summary["checked"], states)
         self.assertEqual(summary["failed"], 0)
         self.assertEqual(summary["stopped_at_limit"], "--max-states")
-        self.assertEqual(summary["cuts"], self.run_facts["cuts"])
+        self.assertGreater(summary["cuts"], 30)
+        self.assertLessEqual(summary["cuts"], self.run_facts["cuts"])
         self.assertGreater(summary["possible_log2"], 10)
-        self.assertGreater(summary["pairs_covered"], 0)
         self.assertLess(summary["pairs_covered"], summary["pairs"])
 
     def test_all_states_of_ext4(self):

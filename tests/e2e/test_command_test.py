@@ -139,7 +139,7 @@ class TestCommandTest(unittest.TestCase):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 130, out + err)
-        self.assertIn("interrupted: 0 of", out)
+        self.assertIn("interrupted: ", out)
 
 
 def main():
