@@ -136,6 +136,11 @@ std::vector<std::string> reproducing_command(const Exploration& exploration) {
   add("--mount-options", exploration.mount_options);
   if (exploration.compares_acknowledgements) words.emplace_back("--acks");
   add("--check", exploration.command);
+  if (const auto& nested = exploration.judge.nested) {
+    words.emplace_back("--nested");
+    if (nested->depth > 1) add("--depth", std::to_string(nested->depth));
+    if (nested->choices.seed != 0) add("--seed", std::to_string(nested->choices.seed));
+  }
   const auto timeout = exploration.judge.limits.timeout;
   if (timeout != check::Limits{}.timeout)
     add("--timeout", std::to_string(timeout / std::chrono::seconds(1)));
@@ -239,6 +244,10 @@ explore::JudgeOptions PreparedExploration::judge_options(const explore::Plan& pl
 Result<ExplorationOutcome> PreparedExploration::run() {
   explore::Plan plan = POWERCUT_TRY(explore::make_plan(exploration_.request));
   plan.facts.checker = checker_->description();
+  if (const auto& nested = exploration_.judge.nested) {
+    plan.facts.checker +=
+        fmt::format(", and with cuts inside its recoveries, {} deep", nested->depth);
+  }
   plan.facts.jobs = explore::effective_jobs(*checker_, exploration_.options.jobs);
   exploration_.options.jobs = plan.facts.jobs;
   exploration_.options.sees_marks = checker_->sees_marks();

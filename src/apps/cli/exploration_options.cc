@@ -62,6 +62,13 @@ Status read_running(const Arguments& arguments, Exploration& exploration) {
   exploration.judge.cache_path = arguments.optional_text("cache").value_or("");
   exploration.judge.prune = POWERCUT_TRY(parse_pruning(arguments.text("prune"))).by_reads;
   exploration.judge.seed = exploration.request.seed;
+  if (arguments.is_set("nested")) {
+    exploration.judge.nested =
+        explore::NestedOptions{.depth = static_cast<unsigned>(arguments.integer("depth")),
+                               .choices = {.seed = exploration.request.seed}};
+  } else if (arguments.given("depth")) {
+    return usage_error("--depth is of cuts inside recoveries: it needs --nested");
+  }
   if (!exploration.judge.prune && !exploration.judge.cache_path.empty()) {
     return usage_error("--cache remembers what checkers read, which --prune leaves aside");
   }
@@ -195,6 +202,21 @@ std::vector<Flag> running_flags() {
                "or that are back although they had been removed are failures. Ahead of the "
                "command of --check. Needs root.",
        .kind = Kind::kBool,
+       .group = kCheckers},
+      {.name = "nested",
+       .help =
+           "Cut the power again while a state that passes is recovered: what the checker writes, "
+           "or its mount, is recorded, and the crash states of that (at its flushes and FUA "
+           "writes, and at its end; each content once, up to 256 of one recovery) have to pass "
+           "as well, or the state fails. Finds a recovery that may not begin again.",
+       .kind = Kind::kBool,
+       .group = kCheckers},
+      {.name = "depth",
+       .value_name = "N",
+       .help = "With --nested: how many cuts inside one another.",
+       .kind = Kind::kInteger,
+       .default_value = "1",
+       .range = {1, 8},
        .group = kCheckers},
       {.name = "timeout",
        .value_name = "SECONDS",

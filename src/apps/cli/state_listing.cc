@@ -114,8 +114,9 @@ std::vector<flags::Flag> state_listing_flags() {
                "units, which survived). States are distinct by the content of the device, across "
                "cuts as well. How much of all that is possible this was is said on standard error.",
        .kind = Kind::kBool,
-       .excludes = {"fs", "mount", "mount-options", "check", "acks", "json", "junit", "html",
-                    "resume", "keep", "max-failures", "time", "timeout", "jobs", "audit", "cache"},
+       .excludes = {"fs", "mount", "mount-options", "check", "acks", "nested", "depth", "json",
+                    "junit", "html", "resume", "keep", "max-failures", "time", "timeout", "jobs",
+                    "audit", "cache"},
        .group = group},
       {.name = "sha256",
        .help = "With --list: the SHA-256 of the whole device in each state, which is read for it.",

@@ -17,6 +17,8 @@ expect 2 powercut explore run.log --check true --jobs 0
 expect 2 powercut explore run.log --check true --shard 0/2
 expect 2 powercut explore run.log --check true --prune some
 expect 2 powercut explore run.log --check true --prune off --cache runs
+expect 2 powercut explore run.log --check true --depth 2
+expect 2 powercut explore run.log --check true --at epoch:2~exact:4
 expect 2 powercut explore run.log --check true --resume
 expect 2 powercut explore run.log --check true --strategy some
 expect 2 powercut explore run.log --check true --torn 100
