@@ -147,7 +147,8 @@ TEST_F(CommandCheckerTest, ADaemonOfAnotherCheckLivesOn) {
 TEST_F(CommandCheckerTest, AnInterruptEndsItWithoutAVerdict) {
   const std::string pid_file = directory_ / "pid";
   std::thread thread([&] {
-    while (!std::ifstream(pid_file).good()) std::this_thread::sleep_for(milliseconds(5));
+    for (pid_t pid = 0; !(std::ifstream(pid_file) >> pid);)
+      std::this_thread::sleep_for(milliseconds(5));
     interrupt_.raise();
   });
   const auto start = steady_clock::now();

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fuse3/fuse_log.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -28,6 +29,7 @@
 #include <mutex>
 
 #include "base/check.h"
+#include "serve/own_files.h"
 
 namespace powercut::serve {
 namespace {
@@ -138,10 +140,11 @@ Status FuseSession::start() {
   for (unsigned i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { serve(); });
   // Until it is asked for, the kernel takes a root that is a file to be empty, and locks each write
   // to it as one that makes it grow.
-  struct stat info {};
-  if (::stat(path_.c_str(), &info) != 0)
+  return with_own_files({}, [this]() -> Status {
+    struct stat info {};
+    if (::stat(path_.c_str(), &info) == 0) return {};
     return os_error(fmt::format("cannot use FUSE on '{}'", path_));
-  return {};
+  });
 }
 
 void FuseSession::serve() {
@@ -204,7 +207,9 @@ Status FuseSession::take_down(milliseconds patience) {
 Status FuseSession::unmount(milliseconds patience) {
   if (session_ == nullptr) return {};
   Status status = take_down(patience);
-  if (!status) {
+  // Where the mount lives on in the namespace of somebody else, nothing tells the threads to end.
+  pollfd ended{ended_.get(), POLLIN, 0};
+  if (!status || ::poll(&ended, 1, static_cast<int>(patience.count())) == 0) {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t n = ::write(stop_.get(), &one, sizeof one);
   }

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/subprocess.h"
+#include "serve/own_files.h"
 
 namespace powercut::serve {
 namespace {
@@ -141,9 +142,17 @@ bool process_uses(const std::string& proc, const std::string& folder) {
   return false;
 }
 
+// 0, or an errno, of a call that may wait for what this process serves.
+int call_with_own_files(const std::function<int()>& call) {
+  const Status status =
+      with_own_files({}, [&]() -> Status { return call() == 0 ? Status() : os_error("", errno); });
+  return status ? 0 : status.error().os_errno;
+}
+
 int unmount_with(const std::string& path, int flags, const char* helper_option) {
-  if (::umount2(path.c_str(), flags | UMOUNT_NOFOLLOW) == 0) return 0;
-  if (errno != EPERM) return errno;
+  const int error =
+      call_with_own_files([&] { return ::umount2(path.c_str(), flags | UMOUNT_NOFOLLOW); });
+  if (error != EPERM) return error;
   SubprocessOptions command;
   command.argv = {"fusermount3", "-q", helper_option, "--", path};
   command.output = SubprocessOptions::Output::kNull;
@@ -237,10 +246,11 @@ Result<Mount> Mount::make(const std::string& source, const std::string& path,
                           const std::string& file_system, const std::string& options,
                           Notice notice) {
   const MountArguments arguments = parse_options(options);
-  if (::mount(source.c_str(), path.c_str(), file_system.c_str(), arguments.flags,
-              arguments.data.c_str()) != 0) {
-    return mount_error(source, path, file_system, options, errno);
-  }
+  const int error = call_with_own_files([&] {
+    return ::mount(source.c_str(), path.c_str(), file_system.c_str(), arguments.flags,
+                   arguments.data.c_str());
+  });
+  if (error != 0) return mount_error(source, path, file_system, options, error);
   return Mount(path, std::move(notice));
 }
 

@@ -344,6 +344,19 @@ class ExploreTest(unittest.TestCase):
             time.sleep(0.1)
         self.assertEqual(traces(), self.before)
 
+    # Also in the middle of a mount or unmount, when it waits in the kernel for what it serves itself.
+    def test_it_can_be_killed_at_any_moment(self):
+        for delay in (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6):
+            process = self.start(self.log("ext4-512"), "--mount", "ext4", "--at", "all", "--from", "mark:mounted", "--check", "true")
+            time.sleep(delay)
+            process.kill()
+            process.communicate(timeout=60)
+        self.explore(self.log("ext4-512"), "--at", "300", "--check", "true")
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and traces() != self.before:
+            time.sleep(0.1)
+        self.assertEqual(traces(), self.before)
+
     # And it leaves alone what belongs to one that lives.
     def test_two_at_once(self):
         other = subprocess.Popen([POWERCUT, "explore", self.log("ext4-512"), "--mount", "ext4", "--at", "300,310,320,330", *INSTANTS, "--jobs", "1", "--check", "sleep 1"],

@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "check/command_checker.h"
 #include "check/disk_folder.h"
+#include "check/enclosed_checker.h"
 #include "check/mount_checker.h"
 #include "check/shell.h"
 #include "report/text.h"
@@ -180,7 +181,7 @@ Result<std::unique_ptr<check::Checker>> make_checker(const Exploration& explorat
   } else if (exploration.has_command) {
     checkers.push_back(check::make_command_checker(exploration.command));
   }
-  auto checker = check::make_sequence(std::move(checkers));
+  auto checker = check::make_enclosed(check::make_sequence(std::move(checkers)));
   POWERCUT_TRY_STATUS(checker->prepare());
   return checker;
 }
