@@ -40,7 +40,10 @@ class Finder {
 
   Result<std::optional<BarrierFinding>> find() {
     if (lost_.empty()) {
-      note("nothing has been lost in this state, so no flush can rule it out");
+      note(
+          "nothing has been lost in this state, so no flush can rule it out: what is missing had "
+          "not been "
+          "written to the device");
       return std::optional(std::move(finding_));
     }
     if (!survivors_.empty()) {

@@ -88,7 +88,7 @@ std::string write_line(const findings::Write& write) {
   std::string about;
   for (const std::string& part :
        {tear_text(write), printable(write.content), shortened(printable(write.place), kPlaceBytes),
-        behind_mark(write.mark)}) {
+        when_text(write), behind_mark(write.mark)}) {
     if (!part.empty()) about += (about.empty() ? " (" : ", ") + part;
   }
   if (!about.empty()) about += ")";
@@ -214,6 +214,7 @@ std::string cause_text(const findings::Cause& cause, const Style& style) {
   text += excerpt(cause.message);
   text += circumstances_text(cause);
   if (cause.barrier) text += fmt::format("  {}\n", printable(barrier_text(cause)));
+  for (const auto& note : cause.notes) text += fmt::format("  note: {}\n", printable(note));
   if (!cause.reproduce.empty())
     text += fmt::format("  reproduce: {}\n", command_text(cause.reproduce));
   return text;

@@ -254,6 +254,16 @@ TEST(CauseText, TellsTheWholeStory) {
       "  reproduce: powercut explore run.log --at epoch:412:lost:409\n");
 }
 
+TEST(CauseText, WhenAWriteWasAndWhatElseIsToBeKnown) {
+  findings::Cause noted = cause();
+  noted.lost[0].submitted = 811;
+  noted.lost[0].completed = 815;
+  noted.notes = {"the search was given up"};
+  const std::string text = cause_text(noted, {});
+  EXPECT_THAT(text, HasSubstr("(text, /app.db, ticks 811-815, behind mark row 6)"));
+  EXPECT_THAT(text, HasSubstr("  note: the search was given up\n  reproduce"));
+}
+
 TEST(CauseText, WithoutLossAndWithoutExplanation) {
   findings::Cause plain = cause();
   plain.lost.clear();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <ctime>
 
 namespace powercut::report {
 namespace {
@@ -16,16 +17,15 @@ using findings::Outcome;
 constexpr double kMostLog2AsNumber = 40;
 constexpr std::size_t kUnitsListed = 32;
 
-// The last write without whose loss the state would not fail: if that one had been durable, it
-// would have been enough.
-const findings::Write* last_not_durable(const findings::Cause& cause) {
-  const findings::Write* last = nullptr;
+// The write behind which a flush is missing: to have that one durable would have been enough.
+const findings::Write* write_in_front(const findings::Cause& cause,
+                                      const findings::Barrier& barrier) {
   for (const auto* writes : {&cause.lost, &cause.torn}) {
     for (const auto& write : *writes) {
-      if (last == nullptr || write.entry > last->entry) last = &write;
+      if (write.entry == barrier.after) return &write;
     }
   }
-  return last;
+  return nullptr;
 }
 
 }  // namespace
@@ -137,13 +137,27 @@ std::string barrier_text(const findings::Cause& cause) {
   const auto& barrier = *cause.barrier;
   const std::string because =
       barrier.because.empty() ? std::string() : fmt::format(" ({})", barrier.because);
-  const findings::Write* const write = last_not_durable(cause);
+  const findings::Write* const write = write_in_front(cause, barrier);
   const std::string fua = write == nullptr || write->is_fua
                               ? std::string()
                               : fmt::format(", or FUA on entry {},", write->entry);
   return fmt::format(
       "A flush behind entry {} and in front of entry {}{}{} would have ruled this out.",
       barrier.after, barrier.before, because, fua);
+}
+
+std::string when_text(const findings::Write& write) {
+  std::string text;
+  if (write.completed != 0) text = fmt::format("ticks {}-{}", write.submitted, write.completed);
+  if (write.wall_time_ns == 0) return text;
+  constexpr std::uint64_t kPerSecond = 1'000'000'000;
+  const auto seconds = static_cast<std::time_t>(write.wall_time_ns / kPerSecond);
+  std::tm broken = {};
+  ::gmtime_r(&seconds, &broken);
+  char buffer[32];
+  const std::size_t length = std::strftime(buffer, sizeof(buffer), "%F %T", &broken);
+  return fmt::format("{}{}{}.{:06} UTC", text, text.empty() ? "" : ", ",
+                     std::string_view(buffer, length), write.wall_time_ns % kPerSecond / 1000);
 }
 
 std::string model_text(const findings::Exploration& run) {

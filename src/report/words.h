@@ -38,6 +38,8 @@ namespace powercut::report {
 [[nodiscard]] std::string range_text(const findings::Write& write);
 // "units 0-2 of 8 survived"; "" of a write that is not torn.
 [[nodiscard]] std::string tear_text(const findings::Write& write);
+// "ticks 811-815, 2026-11-27 18:32:33.123456 UTC"; "" if the log does not tell.
+[[nodiscard]] std::string when_text(const findings::Write& write);
 // "A flush behind entry 409 and in front of entry 412 (mark row 7), or FUA on entry 409, would have
 // ruled this out."; "" if nothing is known.
 [[nodiscard]] std::string barrier_text(const findings::Cause& cause);

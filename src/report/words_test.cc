@@ -99,5 +99,15 @@ TEST(BarrierText, OffersFuaOnlyWhereItWouldHelp) {
             "A flush behind entry 4 and in front of entry 6 would have ruled this out.");
 }
 
+TEST(WhenText, TicksAndTimeWhereTheLogHasThem) {
+  findings::Write write{.entry = 4};
+  EXPECT_EQ(when_text(write), "");
+  write.wall_time_ns = 1'795'804'353'123'456'789;
+  EXPECT_EQ(when_text(write), "2026-11-27 18:32:33.123456 UTC");
+  write.submitted = 811;
+  write.completed = 815;
+  EXPECT_EQ(when_text(write), "ticks 811-815, 2026-11-27 18:32:33.123456 UTC");
+}
+
 }  // namespace
 }  // namespace powercut::report

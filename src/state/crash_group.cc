@@ -19,11 +19,13 @@ constexpr Tick kNever = std::numeric_limits<Tick>::max();
 // have is left to the base.
 class GroupBuilder {
  public:
-  GroupBuilder(std::uint32_t sector_size, Model model, std::uint64_t cut, EntryIndex base)
+  GroupBuilder(std::uint32_t sector_size, Model model, std::uint64_t cut, EntryIndex base,
+               std::optional<EntryIndex> without)
       : sector_size_(sector_size) {
     group_.model = model;
     group_.cut = cut;
     group_.entries_in_front = base;
+    group_.without = without;
     group_.base = base;
   }
 
@@ -31,7 +33,8 @@ class GroupBuilder {
     const EntryKind kind = kind_of(entry);
     const bool is_in_front = standing == Standing::kFlushed || standing == Standing::kDone;
     if (is_in_front) group_.entries_in_front = number + 1;
-    const Fate fate = fate_of(group_.model, kind, entry.is_fua(), standing);
+    const bool is_fua = entry.is_fua() && number != group_.without;
+    const Fate fate = fate_of(group_.model, kind, is_fua, standing);
     const bool is_in_base = !is_ended_ && (fate == Fate::kMust || fate == Fate::kNoData);
     if (is_in_base) group_.base = number + 1;
     is_ended_ = !is_in_base;
@@ -68,22 +71,43 @@ struct Epoch {
   EntryIndex next_flush = 0;
 };
 
-Result<Epoch> epoch_at(const index::LogIndex& index, EntryIndex cut) {
+Result<Epoch> epoch_at(const index::LogIndex& index, EntryIndex cut,
+                       std::optional<EntryIndex> without) {
   const std::uint64_t before = POWERCUT_TRY(index.flushes_before(cut));
   Epoch epoch;
   epoch.next_flush = index.nr_entries();
-  if (before > 0) epoch.first = POWERCUT_TRY(index.flush(before - 1));
-  if (before < index.nr_flushes()) epoch.next_flush = POWERCUT_TRY(index.flush(before));
+  for (std::uint64_t i = before; i > 0; --i) {
+    epoch.first = POWERCUT_TRY(index.flush(i - 1));
+    if (epoch.first != without) break;
+    epoch.first = 0;
+  }
+  for (std::uint64_t i = before; i < index.nr_flushes(); ++i) {
+    epoch.next_flush = POWERCUT_TRY(index.flush(i));
+    if (epoch.next_flush != without) break;
+    epoch.next_flush = index.nr_entries();
+  }
   return epoch;
+}
+
+Status check_without(const index::LogIndex& index, std::optional<EntryIndex> without) {
+  if (!without) return {};
+  if (*without < index.nr_entries()) {
+    const index::EntrySummary entry = POWERCUT_TRY(index.entry(*without));
+    if (entry.is_flush() || (entry.is_fua() && entry.writes())) return {};
+  }
+  return usage_error(fmt::format("entry {} of '{}' is neither a flush nor a write with FUA",
+                                 *without, index.log()->name()));
 }
 
 }  // namespace
 
-Result<CrashGroup> group_by_position(const index::LogIndex& index, Model model, EntryIndex cut) {
+Result<CrashGroup> group_by_position(const index::LogIndex& index, Model model, EntryIndex cut,
+                                     std::optional<EntryIndex> without) {
   POWERCUT_CHECK(model != Model::kExact && cut <= index.nr_entries());
   if (model == Model::kPrefix) return CrashGroup{.cut = cut, .entries_in_front = cut, .base = cut};
-  const Epoch epoch = POWERCUT_TRY(epoch_at(index, cut));
-  GroupBuilder builder(index.sector_size(), model, cut, epoch.first);
+  POWERCUT_TRY_STATUS(check_without(index, without));
+  const Epoch epoch = POWERCUT_TRY(epoch_at(index, cut, without));
+  GroupBuilder builder(index.sector_size(), model, cut, epoch.first, without);
   for (EntryIndex i = epoch.first; i < epoch.next_flush; ++i) {
     builder.add(i, POWERCUT_TRY(index.entry(i)), i < cut ? Standing::kDone : Standing::kUnderWay);
   }
@@ -115,14 +139,21 @@ Result<TickTable> TickTable::make(const index::LogIndex& index) {
       block.last_completion = std::max(block.last_completion, ticks.completion);
       block.first_submission = std::min(block.first_submission, ticks.submission);
     }
-    if (entry->is_flush()) table.flushes_.push_back({ticks.completion, ticks.submission});
+    if (entry->is_flush()) table.flushes_.push_back({ticks.completion, ticks.submission, i, 0});
     table.last_tick_ = std::max({table.last_tick_, ticks.submission, ticks.completion});
   }
   std::sort(table.flushes_.begin(), table.flushes_.end(),
             [](const Flush& a, const Flush& b) { return a.completion < b.completion; });
   for (std::size_t i = 1; i < table.flushes_.size(); ++i) {
-    auto& submission = table.flushes_[i].submission;
-    submission = std::max(submission, table.flushes_[i - 1].submission);
+    const Flush& before = table.flushes_[i - 1];
+    Flush& flush = table.flushes_[i];
+    if (before.submission <= flush.submission) {
+      flush.other_submission = before.submission;
+    } else {
+      flush.other_submission = std::max(flush.submission, before.other_submission);
+      flush.submission = before.submission;
+      flush.entry = before.entry;
+    }
   }
   for (std::size_t i = table.blocks_.size(); i-- > 1;) {
     auto& first = table.blocks_[i - 1].first_submission;
@@ -131,15 +162,19 @@ Result<TickTable> TickTable::make(const index::LogIndex& index) {
   return table;
 }
 
-Tick TickTable::flushed_at(Tick cut) const {
+Tick TickTable::flushed_at(Tick cut, std::optional<EntryIndex> without) const {
   const auto behind =
       std::upper_bound(flushes_.begin(), flushes_.end(), cut,
                        [](Tick tick, const Flush& flush) { return tick < flush.completion; });
-  return behind == flushes_.begin() ? 0 : std::prev(behind)->submission;
+  if (behind == flushes_.begin()) return 0;
+  const Flush& last = *std::prev(behind);
+  return last.entry == without ? last.other_submission : last.submission;
 }
 
-Result<CrashGroup> TickTable::group(const index::LogIndex& index, Tick cut) const {
-  const Tick flushed = flushed_at(cut);
+Result<CrashGroup> TickTable::group(const index::LogIndex& index, Tick cut,
+                                    std::optional<EntryIndex> without) const {
+  POWERCUT_TRY_STATUS(check_without(index, without));
+  const Tick flushed = flushed_at(cut, without);
   const auto standing_of = [&](const Ticks& ticks) {
     if (ticks.completion < flushed) return Standing::kFlushed;
     if (ticks.completion <= cut) return Standing::kDone;
@@ -154,7 +189,7 @@ Result<CrashGroup> TickTable::group(const index::LogIndex& index, Tick cut) cons
   });
   const EntryIndex end = to == blocks_.end() ? nr_entries_ : to->entry;
   const EntryIndex begin = from == blocks_.end() ? nr_entries_ : from->entry;
-  GroupBuilder builder(index.sector_size(), Model::kExact, cut, begin);
+  GroupBuilder builder(index.sector_size(), Model::kExact, cut, begin, without);
   if (begin >= end) return builder.finish();
   log::Reader reader = POWERCUT_TRY(log::Reader::open(*index.log()));
   reader.seek(begin, from->log_offset);

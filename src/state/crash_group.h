@@ -2,6 +2,7 @@
 // What a power cut at one place of a log must have left, and what it may have.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "index/log_index.h"
@@ -29,6 +30,8 @@ struct CrashGroup {
   // How many entries of the log stand in front of the cut: by ticks, those up to the last that had
   // completed by it.
   EntryIndex entries_in_front = 0;
+  // As if this entry, a flush or a write with FUA, had made nothing durable.
+  std::optional<EntryIndex> without;
   EntryIndex base = 0;
   std::vector<GroupEntry> entries;
   std::vector<std::size_t> may;  // which of them are of W
@@ -44,10 +47,11 @@ struct CrashGroup {
 
 // By position, of model prefix or epoch; `cut` is at most index.nr_entries().
 [[nodiscard]] Result<CrashGroup> group_by_position(const index::LogIndex& index, Model model,
-                                                   EntryIndex cut);
+                                                   EntryIndex cut,
+                                                   std::optional<EntryIndex> without = {});
 
 // What has to be known of all ticks of a log to find the entries that matter at one of them. It takes
-// a pass over the headers to make, and 40 bytes for each 1024 entries and 16 for each flush to keep.
+// a pass over the headers to make, and 40 bytes for each 1024 entries and 32 for each flush to keep.
 // Correct for any ticks, also those of a log that breaks the recorder's promises. Immutable.
 class TickTable {
  public:
@@ -58,7 +62,8 @@ class TickTable {
   [[nodiscard]] Tick last_tick() const { return last_tick_; }
 
   // Model exact. Ticks up to last_tick() have a meaning.
-  [[nodiscard]] Result<CrashGroup> group(const index::LogIndex& index, Tick cut) const;
+  [[nodiscard]] Result<CrashGroup> group(const index::LogIndex& index, Tick cut,
+                                         std::optional<EntryIndex> without = {}) const;
 
  private:
   struct Block {
@@ -70,12 +75,14 @@ class TickTable {
   };
   struct Flush {
     Tick completion = 0;
-    // The latest of all flushes that completed up to then.
+    // The latest of all flushes that completed up to then, whose that is, and the latest of the others.
     Tick submission = 0;
+    EntryIndex entry = 0;
+    Tick other_submission = 0;
   };
 
   // The submission behind which nothing is sure; 0: no flush has completed.
-  [[nodiscard]] Tick flushed_at(Tick cut) const;
+  [[nodiscard]] Tick flushed_at(Tick cut, std::optional<EntryIndex> without) const;
 
   std::vector<Block> blocks_;
   std::vector<Flush> flushes_;  // in the order of completion

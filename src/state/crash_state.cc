@@ -125,7 +125,10 @@ std::uint64_t nr_units(const ByteRange& range, ByteCount unit_bytes) {
 
 StateId id_of(const CrashState& state, std::uint32_t sector_size) {
   POWERCUT_CHECK(state.choice.kept.size() == state.group->may.size());
-  StateId id{.model = state.group->model, .cut = state.group->cut, .discard = state.discard};
+  StateId id{.model = state.group->model,
+             .cut = state.group->cut,
+             .discard = state.discard,
+             .without = state.group->without};
   const auto kept = ranges_of(state, true);
   id.entries = ranges_of(state, false);
   if (!kept.empty() && kept.size() < id.entries.size()) {
@@ -140,7 +143,7 @@ StateId id_of(const CrashState& state, std::uint32_t sector_size) {
 
 Result<CrashState> state_of(const StateId& id, std::shared_ptr<const CrashGroup> group,
                             std::uint32_t sector_size) {
-  POWERCUT_CHECK(group->model == id.model && group->cut == id.cut);
+  POWERCUT_CHECK(group->model == id.model && group->cut == id.cut && group->without == id.without);
   CrashState state{.unit_bytes = id.unit_bytes != 0 ? id.unit_bytes : sector_size,
                    .discard = id.discard};
   if (state.unit_bytes < sector_size) {

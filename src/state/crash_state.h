@@ -53,7 +53,7 @@ struct Survival {
 // The one canonical id. `sector_size` is the log's.
 [[nodiscard]] StateId id_of(const CrashState& state, std::uint32_t sector_size);
 
-// The state that an id means, the group being that of its model and cut. Errors (kUsage): a range
+// The state that an id means, the group being that of its model, cut and `without`. Errors (kUsage): a range
 // begins or ends with an entry of which there is nothing to choose, a tear that is none, a unit that
 // is smaller than the log's sector.
 [[nodiscard]] Result<CrashState> state_of(const StateId& id,

@@ -65,6 +65,7 @@ struct Asked {
   std::uint64_t cut = 0;
   std::size_t unit_sectors = 0;
   DiscardPolicy discard = {};
+  std::optional<EntryIndex> without = {};
 };
 
 // Parts of the content, and what next_data() says of it.
@@ -113,7 +114,7 @@ void expect_sources(const Timeline& timeline, LogView& view) {
 
 // All that exhaustive finds, each by way of its id's text.
 Contents enumerate(const Timeline& timeline, const Asked& asked, Prng& prng) {
-  const auto group = timeline.group(asked.model, asked.cut);
+  const auto group = timeline.group(asked.model, asked.cut, asked.without);
   if (!group) throw std::runtime_error(group.error().message);
   const ByteCount unit = asked.unit_sectors * kSector;
   const auto choices =
@@ -192,6 +193,17 @@ TEST(CrashStates, AFlushComesBeforeTheDataOfItsEntry) {
   EXPECT_EQ(enumerate(with_fua, "...", {.cut = 2}), (Contents{"AB.", "ABC"}));
 }
 
+TEST(CrashStates, WithoutAFlushOrAnFua) {
+  CrashLog log;
+  log.write(0, "A").flush().fua(1, "B").write(2, "C").flush();
+  EXPECT_EQ(enumerate(log, "...", {.cut = 3}), (Contents{"AB.", "ABC"}));
+  EXPECT_EQ(enumerate(log, "...", {.cut = 3, .without = 1}),
+            (Contents{"AB.", "ABC", ".B.", ".BC"}));
+  EXPECT_EQ(enumerate(log, "...", {.cut = 3, .without = 2}),
+            (Contents{"A..", "AB.", "A.C", "ABC"}));
+  EXPECT_EQ(enumerate(log, "...", {.cut = 5}), (Contents{"ABC"}));
+}
+
 TEST(CrashStates, AFlushThatIsPendingMakesNothingDurable) {
   CrashLog log;
   log.write(0, "A").pending_flush().write(1, "B").mark("m");
@@ -231,8 +243,8 @@ TEST(CrashStates, TornWritesAndDiscards) {
 
 // What a cut is asked with, and what the naive model says.
 CrashLog::Fates fates_of(const CrashLog& log, const Asked& asked) {
-  if (asked.model == Model::kExact) return log.exact(asked.cut);
-  return asked.model == Model::kEpoch ? log.epoch(asked.cut) : log.prefix(asked.cut);
+  if (asked.model == Model::kExact) return log.exact(asked.cut, asked.without);
+  return asked.model == Model::kEpoch ? log.epoch(asked.cut, asked.without) : log.prefix(asked.cut);
 }
 CrashLog::Discard policy_of(const Asked& asked) {
   using Kind = DiscardPolicy::Kind;
@@ -253,6 +265,9 @@ Asked random_question(Prng& prng, const CrashLog& log, CrashLog::Ticks kind) {
   asked.cut = prng.between(0, asked.model == Model::kExact ? log.last_tick() : log.nr_entries());
   asked.unit_sectors = prng.below(3);
   asked.discard = kPolicies[prng.below(3)];
+  const auto candidates = log.what_makes_durable();
+  if (asked.model != Model::kPrefix && !candidates.empty() && prng.one_in(2))
+    asked.without = candidates[prng.below(candidates.size())];
   const auto fates = fates_of(log, asked);
   if (log.choices(fates, asked.unit_sectors) > kMostChoices) asked.unit_sectors = 0;
   return asked;
@@ -275,7 +290,8 @@ TEST(CrashStates, ExhaustiveEqualsTheNaiveModelOnThousandsOfLogs) {
       ASSERT_EQ(enumerate(*timeline, asked, prng), expected)
           << "POWERCUT_TEST_SEED=" << seed << ": " << log.text() << "model "
           << to_string(asked.model) << " cut " << asked.cut << " unit " << asked.unit_sectors
-          << " discard " << static_cast<int>(asked.discard.kind);
+          << " discard " << static_cast<int>(asked.discard.kind) << " without "
+          << (asked.without ? std::to_string(*asked.without) : "nothing");
     }
   }
   EXPECT_GT(nr_with_choice, 6000u);
@@ -381,6 +397,10 @@ TEST(CrashStates, WrongIdsSayWhatIsWrong) {
       {"epoch:0:torn:0:2", "2 atomic units"},
       {"epoch:0:torn:0:0:unit:256", "no unit is smaller"},
       {"epoch:x", "no number behind 'epoch'"},
+      {"epoch:2:without:0", "entry 0 of 'x.log' is neither a flush nor a write with FUA"},
+      {"epoch:2:without:9", "entry 9 of 'x.log' is neither"},
+      {"epoch:2:without:1:lost:2", "not in its place"},
+      {"entry:2:without:1", "of entry:N nothing is lost"},
       {"exact:1", "ticks"},
       {"epoch:2~exact:4", "inside the recovery from another state"},
   };

@@ -71,26 +71,29 @@ class Parser {
       last = place;
       POWERCUT_TRY_STATUS(parse_part(*word));
     }
-    if (id_.model == Model::kPrefix && (!id_.entries.empty() || !id_.torn.empty()))
-      return wrong("of entry:N nothing is lost or torn");
+    if (id_.model == Model::kPrefix &&
+        (!id_.entries.empty() || !id_.torn.empty() || id_.without.has_value())) {
+      return wrong("of entry:N nothing is lost or torn, with or without any flush");
+    }
     if (id_.unit_bytes != 0 && id_.torn.empty()) return wrong("'unit' goes with 'torn'");
     return std::move(id_);
   }
 
  private:
   [[nodiscard]] Unexpected wrong(std::string_view why) const {
-    return usage_error(
-        fmt::format("'{}' is not a crash state: {}; one is written entry:N, epoch:N or exact:TICK, "
-                    "the latter two with :lost:LIST or :kept:LIST, :torn:N:LIST, :unit:BYTES, "
-                    ":discard:stale or :discard:random:SEED behind, as epoch:412:lost:409-411.415",
-                    text_, why));
+    return usage_error(fmt::format(
+        "'{}' is not a crash state: {}; one is written entry:N, epoch:N or exact:TICK, "
+        "the latter two with :lost:LIST or :kept:LIST, :torn:N:LIST, :unit:BYTES, "
+        ":discard:stale or :discard:random:SEED, :without:N behind, as epoch:412:lost:409-411.415",
+        text_, why));
   }
 
   static int place_of(std::string_view word) {
     if (word == "lost" || word == "kept") return 0;
     if (word == "torn") return 1;
     if (word == "unit") return 2;
-    return word == "discard" ? 3 : -1;
+    if (word == "discard") return 3;
+    return word == "without" ? 4 : -1;
   }
 
   Result<std::uint64_t> number(std::string_view what) {
@@ -122,6 +125,10 @@ class Parser {
   Status parse_part(std::string_view word) {
     if (word == "torn") return parse_tear();
     if (word == "discard") return parse_discard();
+    if (word == "without") {
+      id_.without = POWERCUT_TRY(number(word));
+      return {};
+    }
     if (word == "unit") {
       id_.unit_bytes = POWERCUT_TRY(number(word));
       if (!is_power_of_two(id_.unit_bytes)) return wrong("a unit is a power of two");
@@ -182,6 +189,7 @@ std::string to_string(const StateId& id) {
   if (id.unit_bytes != 0) text += fmt::format(":unit:{}", id.unit_bytes);
   if (id.discard.kind == Kind::kStale) text += ":discard:stale";
   if (id.discard.kind == Kind::kRandom) text += fmt::format(":discard:random:{}", id.discard.seed);
+  if (id.without) text += fmt::format(":without:{}", *id.without);
   return text;
 }
 

@@ -33,6 +33,8 @@ struct NumberRange {
 //           | ":unit:" BYTES                  of an atomic unit, if it is not the log's sector
 //           | ":discard:stale"                discarded ranges read as before
 //           | ":discard:random:" SEED         ... as noise
+//           | ":without:" N                   as if entry N, a flush or a write with FUA, had made nothing
+//                                             durable
 //   list    = range ("." range)*              rising
 //   range   = N | N "-" N
 //
@@ -57,6 +59,8 @@ struct StateId {
   std::vector<Tear> torn = {};
   ByteCount unit_bytes = 0;  // 0: the log's sector
   DiscardPolicy discard = {};
+  // An entry that is taken to have made nothing durable, to see what it is good for.
+  std::optional<EntryIndex> without = {};
 
   [[nodiscard]] static StateId of_prefix(EntryIndex entries) { return {.cut = entries}; }
 

@@ -140,7 +140,8 @@ Result<Tick> Timeline::last_tick() const {
   return POWERCUT_TRY(ticks())->last_tick();
 }
 
-Result<std::shared_ptr<const CrashGroup>> Timeline::group(Model model, std::uint64_t cut) const {
+Result<std::shared_ptr<const CrashGroup>> Timeline::group(Model model, std::uint64_t cut,
+                                                          std::optional<EntryIndex> without) const {
   const bool is_exact = model == Model::kExact;
   const auto table = is_exact ? POWERCUT_TRY(ticks()) : nullptr;
   const std::uint64_t last = is_exact ? table->last_tick() : index_->nr_entries();
@@ -149,13 +150,14 @@ Result<std::shared_ptr<const CrashGroup>> Timeline::group(Model model, std::uint
                                    index_->log()->name(), to_string(model), cut, last,
                                    is_exact ? "ticks" : "entries"));
   }
-  auto group = is_exact ? table->group(*index_, cut) : group_by_position(*index_, model, cut);
+  auto group = is_exact ? table->group(*index_, cut, without)
+                        : group_by_position(*index_, model, cut, without);
   if (!group) return tl::unexpected(group.error());
   return std::make_shared<const CrashGroup>(*std::move(group));
 }
 
 Result<CrashState> Timeline::crash_state(const StateId& id) const {
-  auto group_of_cut = POWERCUT_TRY(group(id.model, id.cut));
+  auto group_of_cut = POWERCUT_TRY(group(id.model, id.cut, id.without));
   return state_of(id, std::move(group_of_cut), index_->sector_size());
 }
 

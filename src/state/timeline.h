@@ -81,8 +81,9 @@ class Timeline {
   [[nodiscard]] Result<Model> strongest_model() const;
   // The first use of model exact takes a pass over the log's headers. Errors (kUsage): the log has no
   // such cut, or no ticks where the model is exact.
-  [[nodiscard]] Result<std::shared_ptr<const CrashGroup>> group(Model model,
-                                                                std::uint64_t cut) const;
+  // `without`: see CrashGroup; kUsage if that entry makes nothing durable anyway.
+  [[nodiscard]] Result<std::shared_ptr<const CrashGroup>> group(
+      Model model, std::uint64_t cut, std::optional<EntryIndex> without = {}) const;
   // The last tick in the log, with the same costs and errors.
   [[nodiscard]] Result<Tick> last_tick() const;
   [[nodiscard]] Result<CrashState> crash_state(const StateId& id) const;

@@ -199,19 +199,20 @@ CrashLog::Fates CrashLog::prefix(std::size_t cut) const {
 // M is what stands in front of the last flush that stands in front of the cut, and what has FUA in
 // front of the cut. W is every other write in front of the flush that follows the cut. A flush comes
 // before the data of its own entry.
-CrashLog::Fates CrashLog::epoch(std::size_t cut) const {
+CrashLog::Fates CrashLog::epoch(std::size_t cut, std::optional<std::size_t> without) const {
+  const auto is_flush = [&](std::size_t i) { return requests_[i].is_flush() && i != without; };
   std::size_t nr_durable = 0;
   for (std::size_t i = 0; i < cut; ++i) {
-    if (requests_[i].is_flush()) nr_durable = i;
+    if (is_flush(i)) nr_durable = i;
   }
   std::size_t next = cut;
-  while (next < requests_.size() && !requests_[next].is_flush()) ++next;
+  while (next < requests_.size() && !is_flush(next)) ++next;
   Fates fates;
   for (std::size_t i = 0; i < requests_.size(); ++i) {
     const Request& request = requests_[i];
     if (!request.is_data()) {
       fates.push_back(Fate::kNone);
-    } else if (i < nr_durable || (i < cut && request.is_fua())) {
+    } else if (i < nr_durable || (i < cut && request.is_fua() && i != without)) {
       fates.push_back(Fate::kMust);
     } else {
       fates.push_back(i < next ? Fate::kMay : Fate::kNever);
@@ -220,22 +221,34 @@ CrashLog::Fates CrashLog::epoch(std::size_t cut) const {
   return fates;
 }
 
-CrashLog::Fates CrashLog::exact(Tick cut) const {
+CrashLog::Fates CrashLog::exact(Tick cut, std::optional<std::size_t> without) const {
+  const Request* const left_out = without ? &requests_[*without] : nullptr;
   Fates fates;
   for (const auto& request : requests_) {
     const bool is_flushed =
         std::any_of(requests_.begin(), requests_.end(), [&](const Request& flush) {
-          return flush.is_flush() && flush.complete <= cut && request.complete < flush.submit;
+          return flush.is_flush() && &flush != left_out && flush.complete <= cut &&
+                 request.complete < flush.submit;
         });
     if (!request.is_data()) {
       fates.push_back(Fate::kNone);
-    } else if (is_flushed || (request.is_fua() && request.complete <= cut)) {
+    } else if (is_flushed ||
+               (request.is_fua() && &request != left_out && request.complete <= cut)) {
       fates.push_back(Fate::kMust);
     } else {
       fates.push_back(request.submit <= cut ? Fate::kMay : Fate::kNever);
     }
   }
   return fates;
+}
+
+std::vector<std::size_t> CrashLog::what_makes_durable() const {
+  std::vector<std::size_t> entries;
+  for (std::size_t i = 0; i < requests_.size(); ++i) {
+    if (requests_[i].is_flush() || (requests_[i].is_fua() && requests_[i].is_data()))
+      entries.push_back(i);
+  }
+  return entries;
 }
 
 std::size_t CrashLog::choices(const Fates& fates, std::size_t unit_sectors) const {

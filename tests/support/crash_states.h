@@ -9,6 +9,7 @@
 // Each character of a text fills one sector, as in LogBuilder; '?' is noise.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -51,8 +52,11 @@ class CrashLog {
   enum class Fate { kNone, kMust, kMay, kNever };
   using Fates = std::vector<Fate>;
   [[nodiscard]] Fates prefix(std::size_t cut) const;
-  [[nodiscard]] Fates epoch(std::size_t cut) const;
-  [[nodiscard]] Fates exact(Tick cut) const;
+  // As if the entry `without` had made nothing durable.
+  [[nodiscard]] Fates epoch(std::size_t cut, std::optional<std::size_t> without = {}) const;
+  [[nodiscard]] Fates exact(Tick cut, std::optional<std::size_t> without = {}) const;
+  // Flushes, and writes with FUA.
+  [[nodiscard]] std::vector<std::size_t> what_makes_durable() const;
 
   // The contents that a device can have which held `base` at first. With `unit_sectors`, writes are
   // torn at multiples of so many sectors of the device.
