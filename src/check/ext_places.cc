@@ -178,8 +178,7 @@ Result<PlaceNames> ext_places(const std::string& disk_path, const std::string& d
   if (!layout) return result;
 
   std::string query = "icheck";
-  for (const ByteOffset offset : offsets)
-    query += fmt::format(" {}", offset / layout->block_bytes);
+  for (const ByteOffset offset : offsets) query += fmt::format(" {}", offset / layout->block_bytes);
   const auto owners = POWERCUT_TRY(debugfs.run(query + "\n", result.note));
   if (!owners) return result;
   const auto inodes = inodes_of(*owners);

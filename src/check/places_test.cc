@@ -103,10 +103,11 @@ TEST_F(PlacesTest, OfExt4StructuresAndDirectories) {
   const auto block = [](std::uint64_t number) {
     return ByteRange{number * kBlock, (number + 1) * kBlock};
   };
-  EXPECT_THAT(names({block(block_behind("block bitmap at ")), block(block_behind("inode bitmap at ")),
-                     block(block_behind("inode table at ")), block(entry / kBlock)}),
-              ElementsAre("block bitmap of group 0", "inode bitmap of group 0",
-                          "inode table of group 0", "directory /sub"));
+  EXPECT_THAT(
+      names({block(block_behind("block bitmap at ")), block(block_behind("inode bitmap at ")),
+             block(block_behind("inode table at ")), block(entry / kBlock)}),
+      ElementsAre("block bitmap of group 0", "inode bitmap of group 0", "inode table of group 0",
+                  "directory /sub"));
 }
 
 TEST_F(PlacesTest, OfXfs) {

@@ -60,8 +60,8 @@ Result<PlaceNames> xfs_places(const std::string& disk_path,
   PlaceNames result;
   std::vector<std::string> arguments = {"-r", "-c", "blockget -n"};
   for (const ByteOffset offset : offsets) {
-    arguments.insert(arguments.end(), {"-c", fmt::format("daddr {}", offset / kDaddrBytes), "-c",
-                                       "blockuse -n"});
+    arguments.insert(arguments.end(),
+                     {"-c", fmt::format("daddr {}", offset / kDaddrBytes), "-c", "blockuse -n"});
   }
   arguments.push_back(disk_path);
   const auto output = POWERCUT_TRY(output_of("xfs_db", "xfsprogs", arguments, result.note));

@@ -56,7 +56,8 @@ class Audit {
       return std::max(ticks.submission, ticks.completion);
     };
     std::vector<std::uint64_t> marks;
-    std::uint64_t last = is_exact ? POWERCUT_TRY(timeline_.last_tick()) : timeline_.index().nr_entries();
+    std::uint64_t last =
+        is_exact ? POWERCUT_TRY(timeline_.last_tick()) : timeline_.index().nr_entries();
     log::Reader reader = POWERCUT_TRY(log::Reader::open(*timeline_.index().log()));
     reader.seek(entry.index + 1, entry.end_offset());
     while (reader.position() < timeline_.index().nr_entries()) {

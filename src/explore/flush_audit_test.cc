@@ -77,11 +77,11 @@ TEST(FlushAudit, TheOneBetweenDataAndCommitIsNeeded) {
   CrashLog log;
   log.write(0, "A").flush().write(1, "B").flush().write(2, "C").flush();
   // B says that A is there.
-  const auto verdicts = audit(
-      log, [](const std::string& content, std::uint64_t) {
-        return content[1] == 'B' && content[0] != 'A';
-      },
-      {.reproduce = {"powercut", "explore", "x.log"}});
+  const auto verdicts = audit(log,
+                              [](const std::string& content, std::uint64_t) {
+                                return content[1] == 'B' && content[0] != 'A';
+                              },
+                              {.reproduce = {"powercut", "explore", "x.log"}});
   ASSERT_EQ(verdicts.size(), 3u);
   EXPECT_THAT(needed(verdicts), ElementsAre(1));
   EXPECT_EQ(verdicts[0].kind, "flush");
@@ -120,17 +120,15 @@ TEST(FlushAudit, AFailureThatHasNothingToDoWithItIsNone) {
   });
   EXPECT_THAT(needed(verdicts), IsEmpty());
   // The same, whatever is lost.
-  const auto always = audit(log, [](const std::string& content, std::uint64_t) {
-    return content[1] != 'B';
-  });
+  const auto always =
+      audit(log, [](const std::string& content, std::uint64_t) { return content[1] != 'B'; });
   EXPECT_THAT(needed(always), IsEmpty());
 }
 
 TEST(FlushAudit, AFlushBehindNothingMakesNoState) {
   CrashLog log;
   log.flush().write(0, "A").flush().flush();
-  const auto verdicts =
-      audit(log, [](const std::string&, std::uint64_t) { return true; });
+  const auto verdicts = audit(log, [](const std::string&, std::uint64_t) { return true; });
   ASSERT_EQ(verdicts.size(), 3u);
   EXPECT_EQ(verdicts[0].states, 0u);
   EXPECT_EQ(verdicts[2].states, 0u);
@@ -143,12 +141,11 @@ TEST(FlushAudit, ByTicks) {
   log.ticks(3, 6).flush();
   log.ticks(4, 5).write(1, "B");  // was under way with the flush
   log.ticks(7, 8).write(2, "C");
-  const auto verdicts = audit(
-      log,
-      [](const std::string& content, std::uint64_t) {
-        return content[2] == 'C' && content[0] != 'A';
-      },
-      {.model = Model::kExact});
+  const auto verdicts = audit(log,
+                              [](const std::string& content, std::uint64_t) {
+                                return content[2] == 'C' && content[0] != 'A';
+                              },
+                              {.model = Model::kExact});
   ASSERT_EQ(verdicts.size(), 1u);
   EXPECT_THAT(needed(verdicts), ElementsAre(1));
   EXPECT_EQ(verdicts[0].state, "exact:8:lost:0:without:1");
@@ -184,7 +181,8 @@ TEST(FlushAudit, NeededIsWhatRulesOutAllFailingContentsOfRandomLogs) {
     for (std::size_t cut = 0; cut <= log.nr_entries(); ++cut)
       possible.merge(log.states(log.epoch(cut), base));
     const auto fails = [&](const std::string& content, std::uint64_t) {
-      return possible.count(content) == 0 && Prng(seed ^ std::hash<std::string>{}(content)).one_in(3);
+      return possible.count(content) == 0 &&
+             Prng(seed ^ std::hash<std::string>{}(content)).one_in(3);
     };
     const auto verdicts = audit(log, fails, {.strategies = {{state::Strategy::Kind::kExhaustive}}});
     std::vector<EntryIndex> expected;

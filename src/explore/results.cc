@@ -6,29 +6,12 @@
 #include "base/subprocess.h"
 #include "check/shell.h"
 #include "explore/keep.h"
+#include "explore/signature.h"
 
 namespace powercut::explore {
 namespace {
 
 constexpr ByteCount kExcerptBytes = 8 * kKiB;
-
-findings::Outcome outcome_of(const check::Verdict& verdict) {
-  switch (verdict.outcome) {
-    case check::Outcome::kPassed:
-      return findings::Outcome::kPassed;
-    case check::Outcome::kExitStatus:
-      return findings::Outcome::kExitStatus;
-    case check::Outcome::kSignal:
-      return findings::Outcome::kSignal;
-    case check::Outcome::kTimeout:
-      return findings::Outcome::kTimeout;
-    case check::Outcome::kMount:
-      return findings::Outcome::kMount;
-    case check::Outcome::kAcknowledgement:
-      return findings::Outcome::kAcknowledgement;
-  }
-  return findings::Outcome::kExitStatus;
-}
 
 // Its two ends.
 std::string excerpt(const std::string& output) {
@@ -47,7 +30,7 @@ Result<findings::StateResult> Results::make(const state::StateList::State& liste
   result.mark = marks_.last(marks_.sure(listed.state));
   result.source = judgement.source;
   result.same_as = judgement.same_as;
-  result.outcome = outcome_of(judgement.verdict);
+  result.outcome = outcome_of(judgement.verdict.outcome);
   result.seconds = judgement.seconds;
   if (!result.passed()) POWERCUT_TRY_STATUS(add_failure(listed, judgement.verdict, result));
   return result;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/cli/commands.h"
 #include "apps/cli/exploration_options.h"
+#include "apps/cli/flush_audit.h"
 #include "apps/cli/state_listing.h"
-#include "check/mount_checker.h"
 
 namespace powercut::apps {
 namespace {
@@ -16,53 +16,29 @@ Result<int> run_explore(const Arguments& arguments) {
   Exploration exploration = POWERCUT_TRY(exploration_from(arguments));
   exploration.request.log = arguments.text("LOG");
   exploration.request.size_bytes = arguments.optional_integer("size");
-  exploration.mount = arguments.optional_text("mount").value_or("");
-  if (exploration.compares_acknowledgements && exploration.mount.empty()) {
-    exploration.mount = exploration.file_system;
-    if (exploration.mount.empty()) {
-      return usage_error("--acks compares files of a file system: give --mount FS or --fs FS");
-    }
-  }
-  if (exploration.mount.empty() && !exploration.mount_options.empty()) {
-    return usage_error("--mount-options goes with --mount");
-  }
-  if (exploration.file_system.empty() && exploration.mount.empty() && !exploration.has_command) {
-    return usage_error(
-        "nothing to check with: give --fs, --check, or --mount (with or without --check); or "
-        "--list");
-  }
+  POWERCUT_TRY_STATUS(read_checker(arguments, exploration));
+  if (arguments.is_set("flushes")) return audit_flushes(std::move(exploration));
   PreparedExploration prepared = POWERCUT_TRY(PreparedExploration::make(std::move(exploration)));
   return POWERCUT_TRY(prepared.run()).exit_status;
 }
 
 std::vector<flags::Flag> explore_flags() {
-  std::vector<flags::Flag> all = {
-      {.name = "size",
-       .value_name = "SIZE",
-       .help = "The size of the device, for logs that do not state it.",
-       .kind = Kind::kSize,
-       .group = "Cuts"},
-      {.name = "fs",
-       .value_name = "FS",
-       .help = "A ready checker. ext4: recover the journal (e2fsck -E journal_only), then e2fsck "
-               "-fn has to find nothing. xfs, btrfs: mount, which recovers the log, unmount, then "
-               "xfs_repair -n or btrfs check has to find nothing; these two need root.",
-       .choices = check::ready_file_systems(),
-       .group = "Checkers"},
-      {.name = "mount",
-       .value_name = "FS",
-       .help = "Mount each state as FS through a loop device, and run the command of --check with "
-               "$POWERCUT_MNT. A state that cannot be mounted fails. Needs root. Behind --fs if "
-               "both are given.",
-       .group = "Checkers"},
-      {.name = "mount-options",
-       .value_name = "OPTIONS",
-       .help = "As behind mount -o.",
-       .group = "Checkers"}};
-  const auto shared = exploration_flags();
-  all.insert(all.end(), shared.begin(), shared.end());
-  const auto listing = state_listing_flags();
-  all.insert(all.end(), listing.begin(), listing.end());
+  std::vector<flags::Flag> all = {{.name = "size",
+                                   .value_name = "SIZE",
+                                   .help = "The size of the device, for logs that do not state it.",
+                                   .kind = Kind::kSize,
+                                   .group = "Cuts"}};
+  all.push_back({.name = "flushes",
+                 .help =
+                     "Check no states of the log, but find out of each flush, and of each FUA of "
+                     "a write, between --from and --to whether it is needed: whether a state that "
+                     "only it rules out fails. Needed ones are shown with such a state.",
+                 .kind = Kind::kBool,
+                 .excludes = {"list", "resume", "keep", "max-failures", "max-states", "time",
+                              "shard", "no-minimise"},
+                 .group = "Flushes"});
+  for (const auto& some : {ready_checker_flags(), exploration_flags(), state_listing_flags()})
+    all.insert(all.end(), some.begin(), some.end());
   return all;
 }
 
@@ -94,10 +70,12 @@ const flags::Command& explore_command() {
             "powercut explore run.log --list --sha256 --at flush"},
            {"Once more for the state that failed, and keep it:",
             "powercut explore run.log --fs ext4 --at epoch:412:lost:409 --keep failed"},
+           {"Which of the flushes are needed?", "powercut explore run.log --fs ext4 --flushes"},
            {"On four machines, each of which may be stopped and started again:",
             "powercut explore run.log --fs ext4 --shard 3/4 --json 3.jsonl --resume"}},
       .exit_statuses = exploration_exit_statuses(),
-      .see_also = {"powercut-record(1)", "powercut-test(1)", "powercut-replay(1)"},
+      .see_also = {"powercut-record(1)", "powercut-test(1)", "powercut-explain(1)",
+                   "powercut-replay(1)"},
       .run = run_explore,
   };
   return command;

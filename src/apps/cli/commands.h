@@ -19,6 +19,7 @@ namespace powercut::apps {
 
 [[nodiscard]] const flags::Command& blame_command();
 [[nodiscard]] const flags::Command& diff_command();
+[[nodiscard]] const flags::Command& explain_command();
 [[nodiscard]] const flags::Command& explore_command();
 [[nodiscard]] const flags::Command& info_command();
 [[nodiscard]] const flags::Command& log_command();

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "apps/support/output.h"
+#include "apps/cli/terminal.h"
 #include "apps/support/progress.h"
 #include "apps/support/signal_interrupt.h"
 #include "base/mutex.h"
@@ -17,7 +17,7 @@
 #include "check/enclosed_checker.h"
 #include "check/mount_checker.h"
 #include "check/shell.h"
-#include "report/text.h"
+#include "explore/places.h"
 
 namespace powercut::apps {
 namespace {
@@ -25,27 +25,6 @@ namespace {
 // More than these make a list that nobody reads; --json has them all.
 constexpr std::uint64_t kFailuresInFull = 3;
 constexpr std::uint64_t kFailuresShown = 10;
-
-// Text goes to standard error where the findings themselves go to standard output.
-class Terminal {
- public:
-  explicit Terminal(bool use_error_output)
-      : stream_(use_error_output ? stderr : stdout), style_{wants_colour(stream_)} {}
-
-  void print(const std::string& text) const {
-    if (stream_ == stderr) {
-      std::fputs(text.c_str(), stderr);
-      return;
-    }
-    Output::standard().write(text);
-    Output::standard().flush();
-  }
-  [[nodiscard]] const report::Style& style() const { return style_; }
-
- private:
-  std::FILE* const stream_;
-  const report::Style style_;
-};
 
 // Thread-safe.
 class Reporter final : public explore::Listener {
@@ -198,13 +177,27 @@ std::function<void(ByteOffset, ByteCount)> index_progress() {
 
 }  // namespace
 
-Result<PreparedExploration> PreparedExploration::make(Exploration exploration) {
+Result<std::unique_ptr<check::Checker>> prepare_checker(Exploration& exploration) {
   exploration.request.is_of_file_system =
       !exploration.file_system.empty() || !exploration.mount.empty();
   exploration.request.wants_acknowledgements = exploration.compares_acknowledgements;
   exploration.request.progress = index_progress();
   exploration.options.reproduce = reproducing_command(exploration);
-  auto checker = POWERCUT_TRY(make_checker(exploration));
+  return make_checker(exploration);
+}
+
+explore::JudgeOptions judge_options(const Exploration& exploration, const explore::Plan& plan,
+                                    const check::Interrupt& interrupt) {
+  explore::JudgeOptions options = exploration.judge;
+  options.jobs = plan.facts.jobs;
+  options.first_base = plan.first_base;
+  options.acknowledgements = plan.acknowledgements;
+  options.interrupt = &interrupt;
+  return options;
+}
+
+Result<PreparedExploration> PreparedExploration::make(Exploration exploration) {
+  auto checker = POWERCUT_TRY(prepare_checker(exploration));
   POWERCUT_TRY_STATUS(make_keep_directory(exploration.options.keep_directory));
   // The one that is gone on with may have been killed, and still be about to end.
   check::DiskFolder::clean_up_behind_the_killed();
@@ -232,16 +225,6 @@ Status PreparedExploration::begin(const explore::Plan& plan, explore::CauseColle
   return {};
 }
 
-explore::JudgeOptions PreparedExploration::judge_options(const explore::Plan& plan,
-                                                         const check::Interrupt& interrupt) const {
-  explore::JudgeOptions options = exploration_.judge;
-  options.jobs = plan.facts.jobs;
-  options.first_base = plan.first_base;
-  options.acknowledgements = plan.acknowledgements;
-  options.interrupt = &interrupt;
-  return options;
-}
-
 Result<ExplorationOutcome> PreparedExploration::run() {
   explore::Plan plan = POWERCUT_TRY(explore::make_plan(exploration_.request));
   plan.facts.checker = checker_->description();
@@ -261,7 +244,7 @@ Result<ExplorationOutcome> PreparedExploration::run() {
   const Terminal terminal(exploration_.findings.json == "-");
   terminal.print(report::run_text(plan.facts) + "\n");
   Reporter reporter(terminal, findings_, exploration_.options, causes);
-  explore::JudgeOptions options = judge_options(plan, interrupt);
+  explore::JudgeOptions options = judge_options(exploration_, plan, interrupt);
   options.on_disagreement = [&reporter](const auto& found) { reporter.on_disagreement(found); };
   const auto judge =
       POWERCUT_TRY(explore::PruningJudge::make(*plan.timeline, *checker_, std::move(options)));
@@ -271,8 +254,10 @@ Result<ExplorationOutcome> PreparedExploration::run() {
   if (!summary) return tl::unexpected(summary.error());
   summary->audited += judge->counts().audited;
   summary->disagreements += judge->counts().disagreements;
+  explore::DevicePlaces places(*plan.timeline);
   const auto explained =
-      POWERCUT_TRY(causes.finish(judge.get(), {.reproduce = exploration_.options.reproduce}));
+      POWERCUT_TRY(causes.finish(exploration_.explains ? judge.get() : nullptr,
+                                 {.reproduce = exploration_.options.reproduce, .places = &places}));
   POWERCUT_TRY_STATUS(judge->close());
   summary->causes = explained.size();
   reporter.end(explained, *summary);

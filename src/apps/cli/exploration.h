@@ -23,8 +23,16 @@ struct Exploration {
   bool compares_acknowledgements = false;  // on the mounted state
   explore::ExploreOptions options;
   explore::JudgeOptions judge;  // but for what follows from the plan
+  bool explains = true;         // causes of failures
   FindingsOutput::Paths findings;
 };
+
+// Puts in what follows from the rest, and gives the checker, ready.
+[[nodiscard]] Result<std::unique_ptr<check::Checker>> prepare_checker(Exploration& exploration);
+// With what follows from the plan.
+[[nodiscard]] explore::JudgeOptions judge_options(const Exploration& exploration,
+                                                  const explore::Plan& plan,
+                                                  const check::Interrupt& interrupt);
 
 struct ExplorationOutcome {
   findings::Summary summary;
@@ -48,8 +56,6 @@ class PreparedExploration {
 
   // Writes the first line of the findings, or reads those that are gone on with.
   [[nodiscard]] Status begin(const explore::Plan& plan, explore::CauseCollector& causes);
-  [[nodiscard]] explore::JudgeOptions judge_options(const explore::Plan& plan,
-                                                    const check::Interrupt& interrupt) const;
 
   Exploration exploration_;
   std::unique_ptr<check::Checker> checker_;

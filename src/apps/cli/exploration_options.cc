@@ -8,6 +8,7 @@
 
 #include "apps/cli/timeline_options.h"
 #include "check/command_checker.h"
+#include "check/mount_checker.h"
 
 namespace powercut::apps {
 namespace {
@@ -49,6 +50,25 @@ Result<Pruning> parse_pruning(const std::string& text) {
       fmt::format("--prune takes content, reads, content,reads or off; not '{}'", text));
 }
 
+// The part of read_checker that `test` has as well.
+Status read_command(const Arguments& arguments, Exploration& exploration) {
+  exploration.has_command = arguments.given("check");
+  exploration.command = arguments.optional_text("check").value_or("");
+  exploration.file_system = arguments.optional_text("fs").value_or("");
+  exploration.mount_options = arguments.optional_text("mount-options").value_or("");
+  exploration.compares_acknowledgements = arguments.is_set("acks");
+  exploration.judge.limits.timeout = std::chrono::seconds(arguments.integer("timeout"));
+  if (arguments.is_set("nested")) {
+    exploration.judge.nested =
+        explore::NestedOptions{.depth = static_cast<unsigned>(arguments.integer("depth")),
+                               .choices = {.seed = exploration.request.seed}};
+  } else if (arguments.given("depth")) {
+    return usage_error("--depth is of cuts inside recoveries: it needs --nested");
+  }
+  if (exploration.has_command) POWERCUT_TRY_STATUS(check::check_shell_command(exploration.command));
+  return {};
+}
+
 Status read_running(const Arguments& arguments, Exploration& exploration) {
   explore::ExploreOptions& options = exploration.options;
   options.jobs = static_cast<unsigned>(arguments.optional_integer("jobs").value_or(
@@ -57,18 +77,10 @@ Status read_running(const Arguments& arguments, Exploration& exploration) {
   if (const auto seconds = arguments.optional_integer("time"))
     options.time_limit = std::chrono::seconds(*seconds);
   options.keep_directory = arguments.optional_text("keep").value_or("");
-  exploration.judge.limits.timeout = std::chrono::seconds(arguments.integer("timeout"));
   exploration.judge.audit = static_cast<double>(arguments.integer("audit")) / 100;
   exploration.judge.cache_path = arguments.optional_text("cache").value_or("");
   exploration.judge.prune = POWERCUT_TRY(parse_pruning(arguments.text("prune"))).by_reads;
   exploration.judge.seed = exploration.request.seed;
-  if (arguments.is_set("nested")) {
-    exploration.judge.nested =
-        explore::NestedOptions{.depth = static_cast<unsigned>(arguments.integer("depth")),
-                               .choices = {.seed = exploration.request.seed}};
-  } else if (arguments.given("depth")) {
-    return usage_error("--depth is of cuts inside recoveries: it needs --nested");
-  }
   if (!exploration.judge.prune && !exploration.judge.cache_path.empty()) {
     return usage_error("--cache remembers what checkers read, which --prune leaves aside");
   }
@@ -76,6 +88,7 @@ Status read_running(const Arguments& arguments, Exploration& exploration) {
 }
 
 Status read_results(const Arguments& arguments, Exploration& exploration) {
+  exploration.explains = !arguments.is_set("no-minimise");
   FindingsOutput::Paths& paths = exploration.findings;
   paths.json = arguments.optional_text("json").value_or("");
   paths.junit = arguments.optional_text("junit").value_or("");
@@ -190,41 +203,6 @@ std::vector<Flag> state_flags() {
 
 std::vector<Flag> running_flags() {
   return {
-      {.name = "check",
-       .value_name = "COMMAND",
-       .help = "Run by /bin/sh for each state; {} is the path of the device, a file that it may "
-               "write. Any status but 0, "
-               "death by a signal and running out of time are failures.",
-       .group = kCheckers},
-      {.name = "acks",
-       .help = "Mount each state, and compare its files with what the log's acknowledgement marks "
-               "(powercut mark --file) promise: files that are missing, that have another content, "
-               "or that are back although they had been removed are failures. Ahead of the "
-               "command of --check. Needs root.",
-       .kind = Kind::kBool,
-       .group = kCheckers},
-      {.name = "nested",
-       .help =
-           "Cut the power again while a state that passes is recovered: what the checker writes, "
-           "or its mount, is recorded, and the crash states of that (at its flushes and FUA "
-           "writes, and at its end; each content once, up to 256 of one recovery) have to pass "
-           "as well, or the state fails. Finds a recovery that may not begin again.",
-       .kind = Kind::kBool,
-       .group = kCheckers},
-      {.name = "depth",
-       .value_name = "N",
-       .help = "With --nested: how many cuts inside one another.",
-       .kind = Kind::kInteger,
-       .default_value = "1",
-       .range = {1, 8},
-       .group = kCheckers},
-      {.name = "timeout",
-       .value_name = "SECONDS",
-       .help = "For the check of one state.",
-       .kind = Kind::kInteger,
-       .default_value = "120",
-       .range = {1, 1'000'000},
-       .group = kCheckers},
       {.name = "jobs",
        .short_name = 'j',
        .value_name = "N",
@@ -286,6 +264,12 @@ std::vector<Flag> result_flags() {
            "states that have a verdict there are not checked again. Without such a FILE, begin.",
        .kind = Kind::kBool,
        .group = kResults},
+      {.name = "no-minimise",
+       .help =
+           "Do not look for the smallest failure and the missing flush behind each cause; group "
+           "failures only. Saves up to 2000 checks.",
+       .kind = Kind::kBool,
+       .group = kResults},
       {.name = "keep",
        .value_name = "DIR",
        .help = "Keep of each failing state its image (sparse, as it was before the check) and the "
@@ -322,20 +306,97 @@ Result<Exploration> exploration_from(const Arguments& arguments) {
   exploration.request = POWERCUT_TRY(request_from(arguments));
   POWERCUT_TRY_STATUS(read_running(arguments, exploration));
   POWERCUT_TRY_STATUS(read_results(arguments, exploration));
-  exploration.has_command = arguments.given("check");
-  exploration.command = arguments.optional_text("check").value_or("");
-  exploration.file_system = arguments.optional_text("fs").value_or("");
-  exploration.mount_options = arguments.optional_text("mount-options").value_or("");
-  exploration.compares_acknowledgements = arguments.is_set("acks");
-  if (exploration.has_command) POWERCUT_TRY_STATUS(check::check_shell_command(exploration.command));
+  POWERCUT_TRY_STATUS(read_command(arguments, exploration));
   return exploration;
+}
+
+std::vector<Flag> command_flags() {
+  return {
+      {.name = "check",
+       .value_name = "COMMAND",
+       .help = "Run by /bin/sh for each state; {} is the path of the device, a file that it may "
+               "write. Any status but 0, "
+               "death by a signal and running out of time are failures.",
+       .group = kCheckers},
+      {.name = "acks",
+       .help = "Mount each state, and compare its files with what the log's acknowledgement marks "
+               "(powercut mark --file) promise: files that are missing, that have another content, "
+               "or that are back although they had been removed are failures. Ahead of the "
+               "command of --check. Needs root.",
+       .kind = Kind::kBool,
+       .group = kCheckers},
+      {.name = "nested",
+       .help =
+           "Cut the power again while a state that passes is recovered: what the checker writes, "
+           "or its mount, is recorded, and the crash states of that (at its flushes and FUA "
+           "writes, and at its end; each content once, up to 256 of one recovery) have to pass "
+           "as well, or the state fails. Finds a recovery that may not begin again.",
+       .kind = Kind::kBool,
+       .group = kCheckers},
+      {.name = "depth",
+       .value_name = "N",
+       .help = "With --nested: how many cuts inside one another.",
+       .kind = Kind::kInteger,
+       .default_value = "1",
+       .range = {1, 8},
+       .group = kCheckers},
+      {.name = "timeout",
+       .value_name = "SECONDS",
+       .help = "For the check of one state.",
+       .kind = Kind::kInteger,
+       .default_value = "120",
+       .range = {1, 1'000'000},
+       .group = kCheckers},
+  };
 }
 
 std::vector<Flag> exploration_flags() {
   std::vector<Flag> all;
-  for (const auto& some : {cut_flags(), state_flags(), running_flags(), result_flags()})
+  for (const auto& some :
+       {cut_flags(), state_flags(), command_flags(), running_flags(), result_flags()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
+}
+
+std::vector<Flag> ready_checker_flags() {
+  return {
+      {.name = "fs",
+       .value_name = "FS",
+       .help = "A ready checker. ext4: recover the journal (e2fsck -E journal_only), then e2fsck "
+               "-fn has to find nothing. xfs, btrfs: mount, which recovers the log, unmount, then "
+               "xfs_repair -n or btrfs check has to find nothing; these two need root.",
+       .choices = check::ready_file_systems(),
+       .group = kCheckers},
+      {.name = "mount",
+       .value_name = "FS",
+       .help = "Mount each state as FS through a loop device, and run the command of --check with "
+               "$POWERCUT_MNT. A state that cannot be mounted fails. Needs root. Behind --fs if "
+               "both are given.",
+       .group = kCheckers},
+      {.name = "mount-options",
+       .value_name = "OPTIONS",
+       .help = "As behind mount -o.",
+       .group = kCheckers},
+  };
+}
+
+Status read_checker(const Arguments& arguments, Exploration& exploration) {
+  POWERCUT_TRY_STATUS(read_command(arguments, exploration));
+  exploration.mount = arguments.optional_text("mount").value_or("");
+  if (exploration.compares_acknowledgements && exploration.mount.empty()) {
+    exploration.mount = exploration.file_system;
+    if (exploration.mount.empty()) {
+      return usage_error("--acks compares files of a file system: give --mount FS or --fs FS");
+    }
+  }
+  if (exploration.mount.empty() && !exploration.mount_options.empty()) {
+    return usage_error("--mount-options goes with --mount");
+  }
+  if (exploration.file_system.empty() && exploration.mount.empty() && !exploration.has_command) {
+    return usage_error(
+        "nothing to check with: give --fs, --check, or --mount (with or without --check)");
+  }
+  return {};
 }
 
 flags::Section checker_section() {

@@ -34,7 +34,7 @@ const flags::Program& powercut_program() {
       .commands = {&record_command(), &mark_command(), &status_command(), &info_command(),
                    &log_command(), &verify_command(), &repair_command(), &replay_command(),
                    &diff_command(), &blame_command(), &mount_command(), &serve_command(),
-                   &explore_command(), &test_command(), &report_command()},
+                   &explore_command(), &test_command(), &explain_command(), &report_command()},
       .environment = {{"NO_COLOR", "If set and not empty, no colour is used on a terminal."},
                       {"TMPDIR", "Where temporary files are made. Default: /tmp."}},
       .exit_statuses = standard_exit_statuses(),
