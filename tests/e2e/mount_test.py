@@ -305,7 +305,8 @@ def with_open_fuse():
     support.need_program("unshare")
     script = """mount -t tmpfs none "$1"; mknod -m 666 "$1/fuse" c 10 229; mount --bind "$1/fuse" /dev/fuse
                 umount -l "$1"; rmdir "$1"; shift; exec "$@\""""
-    os.execvp("unshare", ["unshare", "-m", "sh", "-ec", script, "sh", tempfile.mkdtemp(), sys.executable, *sys.argv])
+    unshared = str(pathlib.Path(__file__).resolve().parent.parent / "support" / "unshared")
+    os.execvp(unshared, [unshared, "sh", "-ec", script, "sh", tempfile.mkdtemp(), sys.executable, *sys.argv])
 
 
 def not_root(workspace):

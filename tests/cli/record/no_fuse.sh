@@ -9,5 +9,5 @@ for name in null zero urandom; do touch dev/$name; mount --bind /dev/$name dev/$
 mount --bind dev /dev
 exec "$@"
 SH
-expect 4 unshare -m sh without_fuse powercut record --log x.log --raw --file disk.img -- true
-expect 4 unshare -m sh without_fuse powercut record --log y.log --fs ext4 --size 64M -- true
+expect 4 "$CLI/../support/unshared" sh without_fuse powercut record --log x.log --raw --file disk.img -- true
+expect 4 "$CLI/../support/unshared" sh without_fuse powercut record --log y.log --fs ext4 --size 64M -- true
