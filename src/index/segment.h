@@ -109,8 +109,8 @@ class Place {
   std::uint64_t last_;
 };
 
-// The nodes into whose lists an entry goes that writes [begin, end), each with whether it is covered
-// wholly: as few and as high as possible. What is covered in part is a leaf.
+// The nodes into whose lists an entry goes that writes [begin, end), each with whether it is
+// covered wholly: as few and as high as possible. What is covered in part is a leaf.
 template <typename Visit>
 void for_each_reference(std::uint64_t sectors_per_leaf, Sector begin, Sector end,
                         const Visit& visit) {
@@ -129,8 +129,8 @@ void for_each_reference(std::uint64_t sectors_per_leaf, Sector begin, Sector end
   }
 }
 
-// A segment in a mapped file. Thread-safe. Whatever the bytes are, it stays within them and comes to
-// an end; once is_damaged(), nothing that it has said may be relied upon.
+// A segment in a mapped file. Thread-safe. Whatever the bytes are, it stays within them and comes
+// to an end; once is_damaged(), nothing that it has said may be relied upon.
 class Segment {
  public:
   // `bytes` are the segment and its hashes. kBadInput if they do not fit `disk`.
@@ -138,7 +138,7 @@ class Segment {
                                                                    const SegmentDisk& disk,
                                                                    std::uint32_t sector_size);
 
-  [[nodiscard]] bool is_damaged() const { return bytes_.is_damaged(); }
+  [[nodiscard]] bool is_damaged() const { return bytes_.is_damaged() || mapping_.was_lost(); }
   // As it stands in the table, and all of its bytes, for a copy.
   [[nodiscard]] const SegmentDisk& disk() const { return disk_; }
   [[nodiscard]] ConstBytes raw_bytes() const { return mapping_.bytes(); }

@@ -196,6 +196,17 @@ TEST_F(Sidecar, DamageFoundLaterIsMadeGood) {
 }
 
 // There is an older segment from which a wrong answer could be had.
+TEST_F(Sidecar, CutShortWhileItIsMappedItIsMadeAnew) {
+  const LogBuilder log = random_log(3, 400);
+  log.write_to(log_path_);
+  open();
+  const auto opened = open();
+  ASSERT_EQ(opened.index->origin(), LogIndex::Origin::kLoaded);
+  std::filesystem::resize_file(path_, 0);
+  expect_right(*opened.index, log);
+  EXPECT_EQ(notices_.size(), 1u);
+}
+
 TEST_F(Sidecar, DamageInANewerSegmentDoesNotLetAnOlderOneAnswer) {
   LogBuilder log = random_log(4, 2200);
   for (Sector i = 0; i < 900; i += 9) log.write(2048 + i, "OLD");

@@ -20,7 +20,11 @@ Result<MappedFile> MappedFile::map(const PosixFile& file, ByteRange range) {
   return MappedFile(ConstBytes(static_cast<const std::byte*>(address), range.size()));
 }
 
+MappedFile::MappedFile(ConstBytes bytes)
+    : bytes_(bytes), guard_(bytes.empty() ? nullptr : std::make_unique<SigbusGuard>(bytes)) {}
+
 MappedFile::~MappedFile() {
+  guard_.reset();
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
