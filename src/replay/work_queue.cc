@@ -13,8 +13,8 @@ namespace {
 // Handing over costs a lock and a wake-up.
 constexpr std::size_t kBatchPieces = 64;
 constexpr ByteCount kBatchBytes = 1 * kMiB;
-// Long, so that the caller can read on while the workers write: what waits is small. Bounded in bytes
-// as well, so that what the caller has come to is not far from what has been done.
+// Long, so that the caller can read on while the workers write: what waits is small. Bounded in
+// bytes as well, so that what the caller has come to is not far from what has been done.
 constexpr std::size_t kMaxBatches = 4096;
 constexpr ByteCount kMaxBytes = 256 * kMiB;
 // One writes, or waits for the device, while the other reads the log.
@@ -48,12 +48,11 @@ std::vector<Piece>::const_iterator end_of_run(std::vector<Piece>::const_iterator
 }  // namespace
 
 WorkQueue::WorkQueue(const File& log, BlockDevice& device, unsigned workers, ByteCount stripe_size)
-    : device_(device), stripe_size_(stripe_size), mover_(make_mover(log, device)) {
+    : device_(device), stripe_size_(stripe_size), mover_(log, device) {
   POWERCUT_CHECK(is_power_of_two(stripe_size));
-  if (workers == 0) workers = suitable_workers(*mover_);
+  if (workers == 0) workers = suitable_workers(mover_);
   for (unsigned i = 0; i < workers; ++i) {
-    auto& worker = *workers_.emplace_back(std::make_unique<Worker>());
-    worker.mover = make_mover(log, device);
+    auto& worker = *workers_.emplace_back(std::make_unique<Worker>(log, device));
     worker.thread = std::thread([this, &worker] { run(worker); });
   }
 }
@@ -70,7 +69,7 @@ WorkQueue::~WorkQueue() {
 Status WorkQueue::add(const Piece& piece) {
   if (!piece.log_offset && piece.device.size() >= kLargeZeroesStripes * stripe_size_) {
     POWERCUT_TRY_STATUS(drain());
-    return carry_out(piece, *mover_);
+    return carry_out(piece, mover_);
   }
   for (ByteOffset at = piece.device.begin; at < piece.device.end;) {
     const ByteOffset stripe_end = align_down(at, stripe_size_) + stripe_size_;
@@ -126,11 +125,11 @@ void WorkQueue::run(Worker& worker) {
     while (!must_stop && !error && piece != batch.pieces.end()) {
       const auto run_end = end_of_run(piece, batch.pieces.end());
       // If that fails it is done piece by piece, to see which one it is.
-      if (run_end - piece > 1 && gather(piece, run_end, *worker.mover)) {
+      if (run_end - piece > 1 && gather(piece, run_end, worker.mover)) {
         piece = run_end;
         continue;
       }
-      if (Status done = carry_out(*piece, *worker.mover); !done) error = std::move(done).error();
+      if (Status done = carry_out(*piece, worker.mover); !done) error = std::move(done).error();
       ++piece;
     }
     lock.lock();

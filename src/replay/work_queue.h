@@ -38,7 +38,7 @@ class WorkQueue {
   WorkQueue& operator=(const WorkQueue&) = delete;
 
   // Of the pieces' ranges, in bytes.
-  [[nodiscard]] std::uint32_t alignment() const { return mover_->alignment(); }
+  [[nodiscard]] std::uint32_t alignment() const { return mover_.alignment(); }
 
   // Blocks while much is queued. An error, once there is one, is that of the first entry that
   // failed among those tried; what comes behind it is dropped.
@@ -52,8 +52,9 @@ class WorkQueue {
     ByteCount bytes = 0;
   };
   struct Worker {
-    Batch next;                    // only the caller's: not handed over yet
-    std::unique_ptr<Mover> mover;  // only the thread's
+    Worker(const File& log, BlockDevice& device) : mover(log, device) {}
+    Batch next;   // only the caller's: not handed over yet
+    Mover mover;  // only the thread's
     CondVar has_work;
     std::deque<Batch> batches;  // guarded by mutex_
     std::thread thread;
@@ -70,7 +71,7 @@ class WorkQueue {
 
   const BlockDevice& device_;
   const ByteCount stripe_size_;
-  const std::unique_ptr<Mover> mover_;  // the caller's own
+  Mover mover_;  // the caller's own
   std::vector<std::unique_ptr<Worker>> workers_;
 
   Mutex mutex_;
