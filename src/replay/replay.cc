@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The caller's thread reads the headers, jumping over the payloads, and cuts what they do into pieces; a
-// WorkQueue copies the payloads from the log's file to the device. Of a run of entries, a Window, only
-// what none of them writes over is carried out: the first run is short, so that the queue has something
-// to do at once, the others as long as memory is worth it. Large payloads that
-// are holes of the log's file, as recorders leave them for zeroes, are not read.
+// The caller's thread reads the headers, jumping over the payloads, and cuts what they do into
+// pieces; a WorkQueue copies the payloads from the log's file to the device. Of a run of entries, a
+// Window, only what none of them writes over is carried out. Large payloads that are holes of the
+// log's file, as recorders leave them for zeroes, are not read.
 #include "replay/replay.h"
 
 #include <fmt/format.h>
@@ -18,9 +17,6 @@ namespace powercut::replay {
 namespace {
 
 constexpr std::uint64_t kProgressInterval = 64;  // entries
-// Pieces of the first window, and of all others.
-constexpr std::size_t kFirstWindow = 1024;
-constexpr std::size_t kWindow = 512 * 1024;
 
 class Replayer {
  public:
@@ -71,17 +67,9 @@ class Replayer {
     return applied;
   }
 
-  Status add(const Piece& piece) {
-    window_.add(piece);
-    if (window_.size() < window_size_) return {};
-    window_size_ = kWindow;
-    return empty_window();
-  }
-  Status empty_window() {
-    return window_.empty_into([&](const Piece& piece) { return queue_.add(piece); });
-  }
+  Status add(const Piece& piece) { return window_.add(piece, sink_); }
   Status finish() {
-    POWERCUT_TRY_STATUS(empty_window());
+    POWERCUT_TRY_STATUS(window_.end_run(sink_));
     return queue_.drain();
   }
 
@@ -152,9 +140,9 @@ class Replayer {
   const Options& options_;
   const ByteCount size_bytes_;
   Totals totals_;
-  Window window_;
-  std::size_t window_size_ = kFirstWindow;
   WorkQueue queue_;
+  Window window_;
+  const Window::Sink sink_ = [this](const Piece& piece) { return queue_.add(piece); };
 };
 
 }  // namespace
