@@ -87,9 +87,9 @@ namespace {
 
 // A super block that is read while it is being written can be half old and half new.
 Result<log::Reader> open_reader(const File& log) {
-  auto reader = log::Reader::open(log);
+  auto reader = log::Reader::open(log, {.read_ahead = true});
   for (int i = 0; i < kMaxRereads && reader && reader->super_block().extension_damaged; ++i)
-    reader = log::Reader::open(log);
+    reader = log::Reader::open(log, {.read_ahead = true});
   return reader;
 }
 
@@ -393,7 +393,8 @@ Status LogIndex::look_up(ByteRange range, EntryIndex limit, const ExtentSink& si
   return walk(range, 0, limit, sink);
 }
 
-// What `sink` has been given stays so if the index turns out to be damaged: a new one goes on there.
+// What `sink` has been given stays so if the index turns out to be damaged: a new one goes on
+// there.
 Status LogIndex::walk(ByteRange range, EntryIndex since, EntryIndex limit,
                       const ExtentSink& sink) const {
   POWERCUT_CHECK(is_aligned(range.begin, sector_size()) && is_aligned(range.end, sector_size()));

@@ -11,8 +11,8 @@
 namespace powercut::log {
 namespace {
 
-constexpr std::size_t kSmallWindow = 4 * kKiB;
-constexpr std::size_t kLargeWindow = 1 * kMiB;
+constexpr std::size_t kSmallWindow = 1 * kKiB;
+constexpr std::size_t kLargeWindow = ReadAhead::kChunkBytes;
 // Reading so much more costs about as much as reading once more.
 constexpr std::size_t kWorthAHeader = 8 * kKiB;
 constexpr std::size_t kHashPiece = 1 * kMiB;
@@ -65,24 +65,38 @@ std::nullopt_t Reader::end(Ending::Kind kind, std::string message) {
   return std::nullopt;
 }
 
-// The sector of the next header, from the window. The window grows while it holds a header for each few
-// KiB read, and shrinks while most of what is read is payload that is jumped over.
-Result<ConstBytes> Reader::header_sector() {
-  const std::size_t sector = sector_size();
-  const bool in_window =
-      next_offset_ >= window_offset_ && next_offset_ + sector <= window_offset_ + window_.size();
-  if (!in_window) {
-    const bool has_paid = headers_in_window_ * kWorthAHeader >= window_.size();
-    const std::size_t size = has_paid ? window_.size() * 2 : window_.size() / 2;
-    window_.resize(std::max(sector, std::clamp(size, kSmallWindow, kLargeWindow)));
-    window_offset_ = next_offset_;
-    headers_in_window_ = 0;
-    const std::size_t got = POWERCUT_TRY(file_->read_at(next_offset_, window_));
-    window_.resize(got);
-    if (got < sector) return ConstBytes(window_);  // the caller tells a torn tail by the length
+bool Reader::is_in_window() const {
+  return next_offset_ >= window_offset_ &&
+         next_offset_ + sector_size() <= window_offset_ + window_.size();
+}
+
+// The window grows while there is a header in each few KiB, and shrinks while they are farther
+// apart.
+Status Reader::read_window() {
+  const bool has_paid = next_offset_ - window_offset_ <= headers_in_window_ * kWorthAHeader;
+  const std::size_t size = std::max<std::size_t>(
+      sector_size(),
+      std::clamp(has_paid ? window_.size() * 2 : window_.size() / 2, kSmallWindow, kLargeWindow));
+  headers_in_window_ = 0;
+  if (options_.read_ahead && size == ReadAhead::kChunkBytes) {
+    if (!ahead_) ahead_ = std::make_unique<ReadAhead>(*file_, next_offset_, file_size_);
+    const auto chunk = ahead_->chunk_at(next_offset_);
+    window_ = chunk.bytes;
+    window_offset_ = chunk.offset;
+    if (is_in_window()) return {};
   }
+  buffer_.resize(size);
+  window_offset_ = next_offset_;
+  window_ = ConstBytes(buffer_).first(POWERCUT_TRY(file_->read_at(next_offset_, buffer_)));
+  return {};
+}
+
+// The sector of the next header; less of it where the file ends.
+Result<ConstBytes> Reader::header_sector() {
+  if (!is_in_window()) POWERCUT_TRY_STATUS(read_window());
+  if (!is_in_window()) return window_;
   ++headers_in_window_;
-  return ConstBytes(window_).subspan(next_offset_ - window_offset_, sector);
+  return window_.subspan(next_offset_ - window_offset_, sector_size());
 }
 
 // Behind the count there may be anything: an older log's entries, half an entry, no log at all.
@@ -144,6 +158,7 @@ std::optional<Entry> Reader::next() {
 
 void Reader::seek(EntryIndex index, ByteOffset log_offset) {
   next_index_ = index;
+  if (log_offset < next_offset_) ahead_.reset();
   next_offset_ = log_offset;
   ending_ = {};
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "log/entry.h"
+#include "log/read_ahead.h"
 
 namespace powercut::log {
 
@@ -32,6 +33,9 @@ struct ReaderOptions {
   // checked, a whole entry of this log: the way to what a killed recorder left (see repair.h).
   // Payload hashes of these entries are checked.
   bool past_count = false;
+  // Where entries are small, so that nearly all of the log is read to get at their headers, a
+  // thread of the reader's own helps with that: for passes through a whole log.
+  bool read_ahead = false;
 };
 
 // Reads a log's entries in order, headers only unless payloads are asked for. The log is untrusted:
@@ -66,6 +70,8 @@ class Reader {
  private:
   [[nodiscard]] std::nullopt_t end(Ending::Kind kind, std::string message);
   [[nodiscard]] Result<ConstBytes> header_sector();
+  [[nodiscard]] bool is_in_window() const;
+  [[nodiscard]] Status read_window();
   [[nodiscard]] bool is_recoverable(const Entry& entry) const;
 
   const File* file_;
@@ -77,7 +83,9 @@ class Reader {
   Ending ending_;
   // The bytes around the next header: small entries are read many at a time, large payloads jumped
   // over.
-  std::vector<std::byte> window_;
+  ConstBytes window_;  // of `buffer_`, or of `ahead_`
+  std::vector<std::byte> buffer_;
+  std::unique_ptr<ReadAhead> ahead_;
   ByteOffset window_offset_ = 0;
   std::size_t headers_in_window_ = 0;  // how many were taken from it
 };

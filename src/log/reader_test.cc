@@ -102,6 +102,60 @@ TEST(Reader, AnIoErrorIsNotCorruption) {
   EXPECT_EQ(to_status(outcome.ending).error().kind, ErrorKind::kEnvironment);
 }
 
+// Small entries, among which a large one stands now and then; several MiB of them.
+LogBuilder long_log() {
+  LogBuilder log(512, test_extension(64 * kMiB));
+  for (int i = 0; i < 6000; ++i) log.write(0, std::string(i % 1000 == 999 ? 3000 : 3, 'x'));
+  return log;
+}
+
+TEST(Reader, AThreadThatReadsAheadChangesNothing) {
+  const auto file = long_log().file();
+  auto plain = Reader::open(*file);
+  auto ahead = Reader::open(*file, {.read_ahead = true});
+  ASSERT_TRUE(plain && ahead);
+  const auto expect_same_to_the_end = [&] {
+    EntryIndex count = 0;
+    while (const auto expected = plain->next()) {
+      const auto entry = ahead->next();
+      ASSERT_TRUE(entry) << ahead->ending().message;
+      ASSERT_EQ(entry->log_offset, expected->log_offset);
+      ASSERT_EQ(entry->extension, expected->extension);
+      ++count;
+    }
+    EXPECT_GT(count, 0u);
+    EXPECT_FALSE(ahead->next());
+    EXPECT_TRUE(ahead->ending().is_whole());
+  };
+  expect_same_to_the_end();
+  plain->seek(0, 512);
+  ahead->seek(0, 512);
+  expect_same_to_the_end();
+}
+
+TEST(Reader, ReadingAheadFindsATornTail) {
+  auto bytes = long_log().bytes();
+  bytes.resize(bytes.size() - 1);
+  const MemoryFile file("cut", bytes);
+  auto reader = Reader::open(file, {.read_ahead = true});
+  ASSERT_TRUE(reader);
+  while (reader->next()) {
+  }
+  EXPECT_EQ(reader->ending().kind, Ending::Kind::kTorn);
+  EXPECT_EQ(reader->ending().entry, 5999u);
+}
+
+TEST(Reader, ReadingAheadAnIoErrorIsStillOne) {
+  const FaultyFile file(long_log().file(), [](FaultyFile::Operation, std::uint64_t number) {
+    return number > 12 ? std::optional(FaultyFile::Fault{EIO, 0}) : std::nullopt;
+  });
+  auto reader = Reader::open(file, {.read_ahead = true});
+  ASSERT_TRUE(reader);
+  while (reader->next()) {
+  }
+  EXPECT_EQ(reader->ending().kind, Ending::Kind::kIoError);
+}
+
 TEST(Reader, HugeSizesAreCheckedBeforeAnythingIsAllocated) {
   LogBuilder log;
   log.write(0, "A");

@@ -37,7 +37,7 @@ Result<int> run_replay(const Arguments& arguments) {
   if (!arguments.given("DEST") && !arguments.given("compare")) {
     return usage_error("DEST is missing (only with --compare can it be left out)");
   }
-  auto [log, reader] = POWERCUT_TRY(open_log(arguments.text("LOG")));
+  auto [log, reader] = POWERCUT_TRY(open_log(arguments.text("LOG"), {.read_ahead = true}));
   const ReplayRange range = POWERCUT_TRY(replay_range(arguments, reader));
   std::shared_ptr<BlockDevice> compared;
   if (const auto path = arguments.optional_text("compare")) {

@@ -43,10 +43,20 @@ class Target {
   std::unique_ptr<FileDevice> device_;
 };
 
+// Another reader that stands where this one stands.
+log::Reader reader_at(const log::Reader& reader) {
+  log::Reader other(reader.file(), reader.super_block(), reader.file_size(), {.read_ahead = true});
+  other.seek(reader.position(), reader.log_offset());
+  return other;
+}
+
 class Session {
  public:
   Session(const Options& options, log::Reader& reader, Target& target)
-      : options_(options), scanner_(reader), replayer_(reader), target_(target) {}
+      : options_(options),
+        scanner_(reader_at(reader)),
+        replayer_(reader_at(reader)),
+        target_(target) {}
 
   // From where the reader stands.
   int run() {
@@ -61,7 +71,7 @@ class Session {
  private:
   // Replaying all when the mark to stop at is missing would pass for success.
   bool has_end_mark() {
-    log::Reader reader = scanner_;
+    log::Reader reader = reader_at(scanner_);
     while (const auto entry = reader.next()) {
       if (entry->is_mark() && entry->mark == *options_.end_mark) return true;
     }
@@ -225,7 +235,7 @@ int run(const Options& options) {
     if (!file) return cannot_open("replay file", *options.replay_path, file.error());
     target.emplace(std::move(*file));
   }
-  auto reader = log::Reader::open(**log);
+  auto reader = log::Reader::open(**log, {.read_ahead = true});
   if (!reader) {
     print_error(reader.error());
     return kFailure;
