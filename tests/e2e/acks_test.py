@@ -39,7 +39,7 @@ class AcksTest(unittest.TestCase):
 
     # Without the commits that ext4 makes every few seconds, what nobody syncs is not there at any time.
     def run_test(self, workload, status=0):
-        done = self.workspace.run("test", "--size", "16M", "--fs", "ext4", "--mount-options", "commit=600", "--acks",
+        done = self.workspace.run("test", "--size", "16M", "--fs", "ext4", "--mount-options", "commit=600", "--acks", "--model", "prefix",
                                   "--log", self.log, "--json", self.findings, "--", *workload, timeout=200)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         lines = [json.loads(line) for line in self.findings.read_text().splitlines()]

@@ -18,7 +18,7 @@ CUTS = "mark:mounted", "mark:committed 1", "mark:committed 4"
 
 def run_ledger(workspace, status, *settings):
     cuts = [word for cut in CUTS for word in ("--at", cut)]
-    done = workspace.run("test", "--size", "256M", "--fs", "ext4", *cuts, "--check", f"{LEDGER} check",
+    done = workspace.run("test", "--size", "256M", "--fs", "ext4", *cuts, "--model", "prefix", "--check", f"{LEDGER} check",
                          "--log", workspace / f"{len(settings)}.log", "--", LEDGER, "write", 4, *settings, timeout=400)
     support.expect(done.returncode == status, f"status {done.returncode}: {done.stdout}{done.stderr}")
     return done.stdout
