@@ -58,9 +58,10 @@ void make_hashes_right(std::vector<std::byte>& file) {
   std::memcpy(file.data(), &header, sizeof header);
 }
 
-std::vector<std::byte> to_file(ConstBytes input) {
+// The file is the caller's, so that its memory is taken once.
+void to_file(ConstBytes input, std::vector<std::byte>& file) {
   const ConstBytes header = input.first(std::min(input.size(), sizeof(IndexHeaderDisk)));
-  std::vector<std::byte> file(header.begin(), header.end());
+  file.assign(header.begin(), header.end());
   input = input.subspan(header.size());
   Le16 length;
   while (input.size() >= sizeof length && file.size() < kMaxSize) {
@@ -71,7 +72,6 @@ std::vector<std::byte> to_file(ConstBytes input) {
     file.insert(file.end(), block.begin(), block.end());
     input = input.subspan(block.size());
   }
-  return file;
 }
 
 // All that there is to ask, as text.
@@ -128,19 +128,23 @@ void fuzz(ConstBytes input) {
     POWERCUT_CHECK(index);
     return answers(**index);
   }();
+  static const auto reader = log::Reader::open(*log);
+  POWERCUT_CHECK(reader);
   const bool are_hashes_fixed = (input.front() & std::byte{1}) != std::byte{0};
-  auto file = to_file(input.subspan(1));
+  static std::vector<std::byte> file;
+  to_file(input.subspan(1), file);
   if (are_hashes_fixed && file.size() > kSegmentAlignment) make_hashes_right(file);
 
   const int fd = ::memfd_create("sidecar", MFD_CLOEXEC);
   POWERCUT_CHECK(fd >= 0);
   POWERCUT_CHECK(::write(fd, file.data(), file.size()) == static_cast<ssize_t>(file.size()));
-  {
-    const auto index = LogIndex::open(log, {.sidecar_path = fmt::format("/proc/self/fd/{}", fd)});
+  const std::string path = fmt::format("/proc/self/fd/{}", fd);
+  // Most are refused as soon as they are looked at. Making an index of the log instead takes a hundred
+  // times as long, and is for tests.
+  if (load_sidecar(path, *reader)) {
+    const auto index = LogIndex::open(log, {.sidecar_path = path});
     POWERCUT_CHECK(index);
-    // One that was not used at all is of no interest, and most are.
-    const bool is_used = (*index)->origin() != LogIndex::Origin::kBuilt;
-    const std::string found = is_used ? answers(**index) : truth;
+    const std::string found = answers(**index);
     POWERCUT_CHECK(are_hashes_fixed || found == truth);
     POWERCUT_CHECK((*index)->refresh());
   }

@@ -11,12 +11,14 @@
 #include "base/check.h"
 #include "explore/cache_format.h"
 #include "explore/verdict_cache.h"
+#include "findings/finding.h"
 #include "fuzz/index_log.h"
 #include "index/format.h"
 #include "index/log_index.h"
 #include "io/posix_file.h"
 #include "log/codec.h"
 #include "log/reader.h"
+#include "replay/image_state.h"
 #include "support/golden.h"
 #include "support/log_builder.h"
 #include "support/temporary_directory.h"
@@ -119,6 +121,81 @@ void make_lines(const Corpus& corpus) {
              "mark " + std::string(400, 'x') + "\nmark " + std::string(383, 'y'));
 }
 
+void make_state_ids(const Corpus& corpus) {
+  // Of the log in fuzz/state_id.cc most mean something.
+  const char* const ids[] = {"entry:9",
+                             "entry:9:discard:stale",
+                             "epoch:2:kept:2",
+                             "epoch:5:lost:3.6:discard:random:7",
+                             "epoch:5:kept:7:torn:3:0.2:torn:7:1:unit:1024:discard:stale",
+                             "exact:10:lost:0",
+                             "exact:15:kept:3.6-7:discard:random:18446744073709551615",
+                             "exact:4:torn:0:1-6",
+                             "epoch:0x1",
+                             "epoch:1:lost:3-2",
+                             "exact:1:torn:0:0:unit:3",
+                             "epoch:1::",
+                             "prefix:1"};
+  for (const char* id : ids) {
+    std::string name = id;
+    std::replace(name.begin(), name.end(), ':', '_');
+    corpus.put("state_id", name, std::string(id));
+  }
+}
+
+void make_image_states(const Corpus& corpus) {
+  replay::ImageState state;
+  state.log_path = "/x/run.log";
+  state.base_path = "/x/\"base\"";
+  state.log.spanned_bytes = 7;
+  state.log.hash = ~std::uint64_t{0};
+  state.name = "entry:5";
+  state.has_arrived = true;
+  state.position = replay::Position{5, 5};
+  state.image = {1024, 77, 1'700'000'000'123'456'789};
+  corpus.put("image_state", "at", to_text(state));
+  state.name = "epoch:5:lost:4";
+  state.position = replay::Position{3, 6};
+  state.log = {};
+  state.log.uuid = test::test_extension(4096).uuid;
+  corpus.put("image_state", "crashed", to_text(state));
+  state.has_arrived = false;
+  corpus.put("image_state", "moving", to_text(state));
+  state.position.reset();
+  corpus.put("image_state", "as-a-whole", to_text(state));
+  corpus.put("image_state", "deep", std::string(1000, '['));
+}
+
+void make_findings(const Corpus& corpus) {
+  using namespace findings;
+  Exploration run;
+  run.log = "run.log";
+  run.from_reason = "mark mkfs";
+  run.notes = {"a \xff note", "another"};
+  StateResult failed;
+  failed.state = "epoch:412:lost:409";
+  failed.mark = "ack 17";
+  failed.source = Source::kReads;
+  failed.same_as = "epoch:411";
+  failed.outcome = Outcome::kSignal;
+  failed.code = 9;
+  failed.seconds = 0.25;
+  failed.output = "line 1\nline 2";
+  Cause cause;
+  cause.lost = {{.entry = 409, .kind = "write", .end = 4096, .units = 8, .survived = {0, 3}}};
+  cause.barrier = Barrier{409, 411, "a write"};
+  const FlushVerdict flush{.entry = 7, .kind = "fua", .is_needed = true, .state = "entry:3"};
+  const std::pair<const char*, Record> records[] = {
+      {"run", run},
+      {"passed", StateResult{.state = "entry:1"}},
+      {"failed", failed},
+      {"cause", cause},
+      {"flush", flush},
+      {"disagreement", Disagreement{"entry:1", "entry:2", "passed", "signal"}},
+      {"summary", Summary{.possible_log2 = 12.5, .checked = 3, .stopped_at_limit = "--time"}}};
+  for (const auto& [name, record] : records) corpus.put("findings", name, to_json(record));
+}
+
 // As fuzz/index.cc takes them apart: of one segment, and of one that was gone on with.
 void make_sidecars(const Corpus& corpus) {
   const test::TemporaryDirectory directory;
@@ -204,6 +281,9 @@ int main(int argc, char** argv) {
     const powercut::Corpus corpus(argv[1]);
     powercut::make_logs(corpus);
     powercut::make_lines(corpus);
+    powercut::make_state_ids(corpus);
+    powercut::make_image_states(corpus);
+    powercut::make_findings(corpus);
     powercut::make_sidecars(corpus);
     powercut::make_caches(corpus);
   } catch (const std::exception& error) {

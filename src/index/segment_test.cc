@@ -7,6 +7,7 @@
 
 #include "base/prng.h"
 #include "index/segment_store.h"
+#include "support/rounds.h"
 
 namespace powercut::index {
 namespace {
@@ -149,6 +150,7 @@ TEST(Segment, AllTinyLogs) {
 
 // Small writes all over a leaf or two: runs and checkpoints.
 TEST(Segment, ManyWritesToFewLeaves) {
+  const std::uint64_t nr_questions = test::rounds(300);
   for (const std::uint64_t seed : {1, 2, 3}) {
     Prng prng(seed);
     std::vector<Write> writes;
@@ -163,7 +165,7 @@ TEST(Segment, ManyWritesToFewLeaves) {
     const auto store = *SegmentStore::make_nameless();
     const auto segment = make_segment(*store, writes, 512, 1000);
     EXPECT_GT(segment->disk().nr_checkpoints, 3u);
-    for (int i = 0; i < 300; ++i) {
+    for (std::uint64_t i = 0; i < nr_questions; ++i) {
       const Sector begin = prng.below(kEnd);
       const Sector end = begin + 1 + prng.below(kEnd - begin);
       const EntryIndex limit = 1000 + prng.below(writes.size() + 1);
@@ -179,7 +181,7 @@ TEST(Segment, ManyWritesToFewLeaves) {
 
 // Devices of any size, up to the last sector that a byte offset can name.
 TEST(Segment, HugeDevices) {
-  for (std::uint64_t seed = 1; seed <= 25; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(25); ++seed) {
     Prng prng(seed);
     const std::uint32_t sector_size = std::uint32_t{1} << prng.between(5, 23);
     const Sector device_end = max_sector(sector_size) >> prng.below(30);

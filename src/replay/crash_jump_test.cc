@@ -11,6 +11,7 @@
 #include "replay/jump.h"
 #include "state/enumeration.h"
 #include "support/crash_states.h"
+#include "support/rounds.h"
 
 namespace powercut::replay {
 namespace {
@@ -116,7 +117,7 @@ void expect_walk(Prng& prng, const Case& here, CrashLog::Ticks ticks) {
 }
 
 TEST(CrashJump, AgreesWithTheNaiveModelOnRandomLogs) {
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(300); ++seed) {
     Prng prng(seed);
     const auto ticks = static_cast<CrashLog::Ticks>(seed % 3);
     const Case here = random_case(prng, ticks);
@@ -180,7 +181,7 @@ TEST(CrashJump, OfNoiseAndOldDataSaysWhatItWrote) {
 }
 
 TEST(CrashJump, GoesOnFromWhereverItWasBrokenOff) {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(100); ++seed) {
     Prng prng(seed);
     const Case here = random_case(prng, CrashLog::Ticks::kNone);
     SCOPED_TRACE(testing::Message() << "seed " << seed << ": " << here.log.text());

@@ -16,6 +16,7 @@
 #include "replay/replay.h"
 #include "support/golden.h"
 #include "support/log_builder.h"
+#include "support/rounds.h"
 #include "support/sha256.h"
 
 namespace powercut::replay {
@@ -281,7 +282,7 @@ void expect_walks_like_the_model(std::uint64_t seed) {
 }
 
 TEST(Jump, AgreesWithTheModelOnRandomWalks) {
-  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(500); ++seed) {
     expect_walks_like_the_model(seed);
     if (HasFailure()) return;
   }
@@ -303,7 +304,7 @@ TEST(Jump, Canary) {
 }
 
 TEST(Jump, AgreesWithStreaming) {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(100); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Prng prng(seed);
     const Walk walk = random_walk(prng);
@@ -347,7 +348,7 @@ class Breaking {
 };
 
 TEST(Jump, GoesOnFromWhereverItWasBrokenOff) {
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(40); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Prng prng(seed);
     const Walk walk = random_walk(prng);

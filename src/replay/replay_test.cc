@@ -14,6 +14,7 @@
 #include "io/posix_file.h"
 #include "support/golden.h"
 #include "support/log_builder.h"
+#include "support/rounds.h"
 #include "support/sha256.h"
 #include "support/temporary_directory.h"
 
@@ -327,7 +328,7 @@ void expect_replays_like_the_model(std::uint64_t seed) {
 }
 
 TEST(Replay, AgreesWithTheModelOnRandomLogs) {
-  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(400); ++seed) {
     expect_replays_like_the_model(seed);
     if (HasFailure()) return;
   }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/prng.h"
+#include "support/rounds.h"
 
 namespace powercut::replay {
 namespace {
@@ -152,7 +153,7 @@ void apply(const Piece& piece, Image& image) {
 }
 
 TEST(Window, AgreesWithTheModelOnRandomPieces) {
-  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(2000); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Prng prng(seed);
     const ByteCount size = prng.between(1, 80);

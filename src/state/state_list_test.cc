@@ -11,6 +11,7 @@
 #include "block/memory_device.h"
 #include "support/crash_states.h"
 #include "support/golden.h"
+#include "support/rounds.h"
 
 namespace powercut::state {
 namespace {
@@ -58,7 +59,7 @@ CutSelection everywhere() {
 }
 
 TEST(StateList, GivesEachContentOfAnyCutOnce) {
-  for (std::uint64_t seed = 1; seed <= 1500; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(1500); ++seed) {
     Prng prng(seed);
     const auto kind = static_cast<CrashLog::Ticks>(seed % 3);
     const std::size_t sectors = prng.between(3, 5);
