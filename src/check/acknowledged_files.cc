@@ -66,7 +66,8 @@ Result<Found> read_found(int place, const AllowedFile& allowed, ByteCount size_b
                          const std::function<bool()>& stop) {
   Found found{Found::Kind::kFile, {}, size_bytes, {}};
   if (!is_size_allowed(allowed, size_bytes) && size_bytes > kReadForDescriptionBytes) return found;
-  const UniqueFd fd(::open(fmt::format("/proc/self/fd/{}", place).c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd(
+      ::open(fmt::format("/proc/thread-self/fd/{}", place).c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return unreadable(allowed.file, errno);
   auto reading = read_file(fd.get(), stop);
   if (!reading) {

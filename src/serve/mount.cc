@@ -168,8 +168,8 @@ int unmount_with(const std::string& path, int flags, const char* helper_option) 
 }  // namespace
 
 Result<std::vector<MountedAt>> list_mounts() {
-  std::ifstream file("/proc/self/mountinfo");
-  if (!file) return os_error("cannot read /proc/self/mountinfo");
+  std::ifstream file("/proc/thread-self/mountinfo");
+  if (!file) return os_error("cannot read /proc/thread-self/mountinfo");
   std::vector<MountedAt> mounts;
   for (std::string line; std::getline(file, line);) {
     // id parent major:minor root mount-point options [tag ...] - type source super-options

@@ -35,8 +35,7 @@ Result<std::optional<Recorded>> read_findings(const std::string& path) {
     auto record = findings::from_json(line);
     // The last line of a run that was killed.
     if (!record && file.eof()) break;
-    if (!record)
-      return with_context(record.error(), fmt::format("'{}', line {}", path, number));
+    if (!record) return with_context(record.error(), fmt::format("'{}', line {}", path, number));
     if (auto* const run = std::get_if<findings::Exploration>(&*record)) recorded.run = *run;
     if (auto* const cause = std::get_if<findings::Cause>(&*record))
       recorded.causes.push_back(std::move(*cause));
@@ -49,9 +48,8 @@ Result<std::optional<Recorded>> read_findings(const std::string& path) {
 int show(const std::vector<findings::Cause>& causes, bool as_json) {
   const Terminal terminal(false);
   for (const auto& cause : causes) {
-    terminal.print((as_json ? findings::to_json(cause)
-                            : report::cause_text(cause, terminal.style())) +
-                   "\n");
+    terminal.print(
+        (as_json ? findings::to_json(cause) : report::cause_text(cause, terminal.style())) + "\n");
   }
   return causes.empty() ? 0 : 1;
 }
@@ -84,7 +82,8 @@ Result<int> explain_state(Exploration exploration, const std::string& text, bool
   POWERCUT_TRY_STATUS(log->close());
   if (!explanation) return log->interrupted_status().value_or(1);
   if (!explanation->minimal.failed_again) {
-    if (!as_json) Terminal(false).print(fmt::format("{} passes: there is nothing to explain\n", text));
+    if (!as_json)
+      Terminal(false).print(fmt::format("{} passes: there is nothing to explain\n", text));
     return 0;
   }
   findings::Cause& cause = explanation->cause;
@@ -103,7 +102,8 @@ Result<int> run_explain(const Arguments& arguments) {
   if (recorded && (!recorded->causes.empty() || recorded->failures.empty()))
     return show(recorded->causes, as_json);
   if (!recorded && !state)
-    return usage_error(fmt::format("'{}' is no file of findings: of a log give a STATE as well", path));
+    return usage_error(
+        fmt::format("'{}' is no file of findings: of a log give a STATE as well", path));
   Exploration exploration;
   exploration.request.base = arguments.optional_text("base").value_or("");
   exploration.request.size_bytes = arguments.optional_integer("size");

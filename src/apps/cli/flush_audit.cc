@@ -37,8 +37,8 @@ Result<int> audit_flushes(Exploration exploration) {
   const Terminal terminal(has_standard_output);
   terminal.print(report::run_text(log->plan().facts) + "\n");
   findings.write(log->plan().facts);
-  Progress progress("flushes", POWERCUT_TRY(count_what_makes_durable(log->timeline(), list.from,
-                                                                     list.to)));
+  Progress progress("flushes",
+                    POWERCUT_TRY(count_what_makes_durable(log->timeline(), list.from, list.to)));
   std::vector<findings::FlushVerdict> verdicts;
   const auto sink = [&](const findings::FlushVerdict& verdict) {
     findings.write(verdict);
