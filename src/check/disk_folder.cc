@@ -22,6 +22,8 @@ std::string temporary_parent() {
 Status make_directory(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directory(path, error);
+  // A checker may do its work as another user, whatever the umask.
+  if (!error) std::filesystem::permissions(path, std::filesystem::perms{0711}, error);
   if (error) return os_error(fmt::format("cannot make directory '{}'", path), error.value());
   return {};
 }

@@ -58,7 +58,11 @@ class TemporaryFiles {
  public:
   [[nodiscard]] static Result<TemporaryFiles> make(std::string path) {
     if (::mkdir(path.c_str(), 0700) != 0) return os_error(fmt::format("cannot make '{}'", path));
-    return TemporaryFiles(std::move(path));
+    TemporaryFiles files(std::move(path));
+    // As /tmp is, for checkers that do their work as another user.
+    if (::chmod(files.path().c_str(), 01777) != 0)
+      return os_error(fmt::format("cannot open '{}' to all users", files.path()));
+    return files;
   }
   ~TemporaryFiles() {
     if (path_.empty() || ::rmdir(path_.c_str()) == 0) return;

@@ -170,7 +170,9 @@ Result<OwnedDirectory> make_owned_directory(const std::string& parent) {
   const std::string name =
       fmt::format("{}/{}{}", parent, kOwnedDirectoryPrefix, path.substr(path.size() - 6));
   const std::string pid = std::to_string(::getpid());
+  // A checker may do its work as another user, who goes through this folder to what is mounted.
   if (!lock.valid() || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 ||
+      ::chmod(path.c_str(), 0711) != 0 ||
       ::write(lock.get(), pid.data(), pid.size()) != static_cast<ssize_t>(pid.size()) ||
       ::rename(path.c_str(), name.c_str()) != 0) {
     const int error = errno;
