@@ -29,10 +29,11 @@ def main():
         for name, is_right in (("wal", True), ("rollback", True), ("off", False), ("defaults", False)):
             lines = [json.loads(line) for line in (pathlib.Path(directory) / f"{name}.jsonl").read_text().splitlines()]
             summary = lines[-1]
-            assert summary["checked"] == summary["cuts"] >= 20, summary
+            assert summary["checked"] == summary["distinct"] > summary["cuts"] >= 20, summary
             assert (summary["failed"] == 0) == is_right, summary
             told = [line for line in lines if "acknowledged and lost" in line.get("output", "")]
             assert bool(told) != is_right
+            assert (pathlib.Path(directory) / f"{name}.html").stat().st_size > 1000
 
 
 main()
