@@ -22,7 +22,7 @@ def main():
         print("needs root, /dev/fuse and loop devices")
         raise SystemExit(1 if IS_CI else 77)
     with tempfile.TemporaryDirectory(prefix="powercut-demo-") as directory:
-        environment = {**os.environ, "POWERCUT_BIN": str(powercut.parent), "POWERCUT_DEMO_DIR": directory, "POWERCUT_DEMO_ROWS": "6"}
+        environment = {**os.environ, "POWERCUT_BIN": str(powercut.parent), "POWERCUT_DEMO_DIR": directory, "POWERCUT_DEMO_ROWS": "3"}
         done = subprocess.run([ROOT / "demo" / "run"], env=environment, capture_output=True, text=True, timeout=500)
         print(done.stdout, done.stderr)
         assert done.returncode == 0, done.returncode
