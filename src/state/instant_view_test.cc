@@ -11,9 +11,9 @@
 #include "block/file_device.h"
 #include "block/memory_device.h"
 #include "block/overlay_device.h"
-#include "state/prefix_image.h"
 #include "support/golden.h"
 #include "support/log_builder.h"
+#include "support/prefix_image.h"
 #include "support/rounds.h"
 #include "support/same_bytes.h"
 
@@ -297,13 +297,13 @@ TEST(InstantView, EqualsTheReplayAtRandomInstantsOfTheGoldenLogs) {
     const std::shared_ptr<const index::LogIndex> index = std::move(*opened);
     const std::shared_ptr<BlockDevice> base =
         prng.one_in(2) ? sparse_base(golden.device_size_bytes, prng) : nullptr;
-    auto image = PrefixImage::make(*file, golden.device_size_bytes, base);
+    auto image = test::PrefixImage::make(*file, golden.device_size_bytes, base);
     ASSERT_TRUE(image) << image.error().message;
     std::vector<EntryIndex> instants = {0, golden.nr_entries};
     for (int i = 0; i < 6; ++i) instants.push_back(prng.between(0, golden.nr_entries));
     std::sort(instants.begin(), instants.end());
     for (const EntryIndex entries : instants) {
-      ASSERT_TRUE(image->advance_to(entries, nullptr));
+      ASSERT_TRUE(image->advance_to(entries));
       InstantView view(index, entries, golden.device_size_bytes, base);
       EXPECT_EQ(difference(view, *image->device()), std::nullopt) << "after " << entries;
     }
@@ -314,13 +314,13 @@ TEST(InstantView, TheComparisonNoticesAnEntryTooFew) {
   const auto golden = test::golden_log("raw-512");
   const std::shared_ptr<PosixFile> file = golden.unpack();
   const std::shared_ptr<const index::LogIndex> index = *index::LogIndex::open(file, {});
-  auto image = PrefixImage::make(*file, golden.device_size_bytes, nullptr);
+  auto image = test::PrefixImage::make(*file, golden.device_size_bytes, nullptr);
   // The first entry that writes.
   EntryIndex entries = 1;
   while (!index->entry(entries - 1)->writes() || index->entry(entries - 1)->reads_as_zeroes) {
     ++entries;
   }
-  ASSERT_TRUE(image->advance_to(entries, nullptr));
+  ASSERT_TRUE(image->advance_to(entries));
   InstantView right(index, entries, golden.device_size_bytes, nullptr);
   InstantView canary(index, entries - 1, golden.device_size_bytes, nullptr);
   EXPECT_EQ(difference(right, *image->device()), std::nullopt);

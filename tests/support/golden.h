@@ -46,6 +46,7 @@ struct GoldenLog {
 // Sorted by name; at least one.
 [[nodiscard]] std::vector<std::string> golden_names();
 [[nodiscard]] GoldenLog golden_log(const std::string& name);
+// Sorted by name; under sanitizers three of them, since tests read whole devices again and again.
 [[nodiscard]] std::vector<GoldenLog> golden_logs();
 
 }  // namespace powercut::test

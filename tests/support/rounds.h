@@ -6,18 +6,23 @@
 
 namespace powercut::test {
 
+// How much slower the build is than one without sanitizers.
 #if defined(__SANITIZE_THREAD__)
-inline constexpr bool kIsThreadSanitized = true;
+inline constexpr std::uint64_t kSlowness = 10;
+#elif defined(__SANITIZE_ADDRESS__)
+inline constexpr std::uint64_t kSlowness = 4;
 #elif defined(__has_feature)
-inline constexpr bool kIsThreadSanitized = __has_feature(thread_sanitizer);
+inline constexpr std::uint64_t kSlowness = __has_feature(thread_sanitizer)    ? 10
+                                           : __has_feature(address_sanitizer) ? 4
+                                                                              : 1;
 #else
-inline constexpr bool kIsThreadSanitized = false;
+inline constexpr std::uint64_t kSlowness = 1;
 #endif
 
-// How often a test with random input goes round. ThreadSanitizer makes it ten to twenty times as slow, and
-// is there for what threads do to one another, not for rare inputs: a tenth is enough.
+// How often a test with random input goes round. Rare inputs are for the build without sanitizers: with them
+// the same tests look for something else, and take as long.
 constexpr std::uint64_t rounds(std::uint64_t normally) {
-  return kIsThreadSanitized ? std::max<std::uint64_t>(1, normally / 10) : normally;
+  return std::max<std::uint64_t>(1, normally / kSlowness);
 }
 
 }  // namespace powercut::test

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "state/prefix_image.h"
+#include "support/prefix_image.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "base/check.h"
 #include "block/file_device.h"
 #include "block/overlay_device.h"
 
-namespace powercut::state {
+namespace powercut::test {
 namespace {
 
 constexpr ByteCount kPieceBytes = 1 * kMiB;
@@ -38,8 +39,7 @@ Result<std::shared_ptr<BlockDevice>> make_device(ByteCount size_bytes,
   return std::shared_ptr<BlockDevice>(POWERCUT_TRY(FileDevice::make(std::move(file))));
 }
 
-}  // namespace
-
+// Its payload or zeroes (also for a discard) at its place; nothing for flushes and marks.
 Status apply_entry(const log::Reader& reader, const log::Entry& entry, BlockDevice& device) {
   if (entry.is_mark() || entry.nr_sectors == 0) return {};
   const Status status = entry.is_discard() || entry.is_zeroes()
@@ -51,6 +51,8 @@ Status apply_entry(const log::Reader& reader, const log::Entry& entry, BlockDevi
   return {};
 }
 
+}  // namespace
+
 Result<PrefixImage> PrefixImage::make(const File& log, ByteCount size_bytes,
                                       std::shared_ptr<BlockDevice> base) {
   log::Reader reader = POWERCUT_TRY(log::Reader::open(log));
@@ -58,7 +60,7 @@ Result<PrefixImage> PrefixImage::make(const File& log, ByteCount size_bytes,
   return PrefixImage(std::move(reader), std::move(device));
 }
 
-Status PrefixImage::advance_to(EntryIndex entries, const Observer& observer) {
+Status PrefixImage::advance_to(EntryIndex entries) {
   POWERCUT_CHECK(entries >= reader_.position());
   while (reader_.position() < entries) {
     const auto entry = reader_.next();
@@ -68,9 +70,8 @@ Status PrefixImage::advance_to(EntryIndex entries, const Observer& observer) {
                                    reader_.position(), entries));
     }
     POWERCUT_TRY_STATUS(apply_entry(reader_, *entry, *device_));
-    if (observer) observer(*entry);
   }
   return {};
 }
 
-}  // namespace powercut::state
+}  // namespace powercut::test
