@@ -21,7 +21,7 @@ CheckRun::CheckRun(const Offer& offer, const Limits& limits, const Interrupt& in
     : disk_path_(offer.disk_path),
       deadline_(steady_clock::now() + limits.timeout),
       interrupt_(&interrupt),
-      max_output_bytes_(limits.max_output_bytes),
+      limits_(limits),
       environment_(offer.environment),
       output_(limits.max_output_bytes) {
   set_environment("POWERCUT_DISK", offer.disk_path);
@@ -42,10 +42,16 @@ Result<std::optional<SubprocessResult>> CheckRun::run(const std::vector<std::str
   return run(argv, pid);
 }
 
-Result<std::optional<SubprocessResult>> CheckRun::run_contained(
-    const std::vector<std::string>& argv) {
+Result<std::optional<SubprocessResult>> CheckRun::run_shell(const std::string& command) {
+  // On the command's first line, so that a shell's messages give the line numbers that its author knows.
+  // Where a limit is lower already, it stays.
+  std::string limited = "ulimit -c 0 2>/dev/null; ";
+  if (limits_.memory_bytes)
+    limited += fmt::format("ulimit -v {} 2>/dev/null; ", *limits_.memory_bytes / kKiB);
+  if (limits_.file_bytes)
+    limited += fmt::format("ulimit -f {} 2>/dev/null; ", *limits_.file_bytes / 512);
   pid_t pid = 0;
-  auto result = run(argv, pid);
+  auto result = run({"/bin/sh", "-c", limited + command}, pid);
   if (pid > 0) kill_stragglers("POWERCUT_DISK=" + disk_path_, pid);
   return result;
 }
@@ -57,7 +63,7 @@ Result<std::optional<SubprocessResult>> CheckRun::run(const std::vector<std::str
   options.environment = environment_;
   options.output = SubprocessOptions::Output::kCapture;
   options.error_output = SubprocessOptions::Output::kWithOutput;
-  options.max_captured_bytes = max_output_bytes_;
+  options.max_captured_bytes = limits_.max_output_bytes;
   Subprocess process = POWERCUT_TRY(Subprocess::start(options));
   pid = process.pid();
   const auto left =
@@ -73,8 +79,9 @@ Result<std::optional<SubprocessResult>> CheckRun::run(const std::vector<std::str
   return result;
 }
 
-std::optional<Verdict> CheckRun::failure_of_shell(const SubprocessResult& result) const {
-  auto failure = failure_of(result, "the checker");
+std::optional<Verdict> CheckRun::failure_of_shell(const SubprocessResult& result,
+                                                  const std::string& step) const {
+  auto failure = failure_of(result, step);
   if (failure) {
     failure->was_not_run =
         failure->outcome == Outcome::kExitStatus && (failure->code == 126 || failure->code == 127);

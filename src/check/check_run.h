@@ -15,9 +15,9 @@ class CheckRun {
   // Runs a program to its end, in a process group that ends with it. Nothing if it was interrupted.
   [[nodiscard]] Result<std::optional<SubprocessResult>> run(const std::vector<std::string>& argv);
 
-  // As run(), for programs that may leave daemons behind: these end with it, too.
-  [[nodiscard]] Result<std::optional<SubprocessResult>> run_contained(
-      const std::vector<std::string>& argv);
+  // As run(), for a command that /bin/sh runs, within the limits. It may leave daemons behind: these
+  // end with it, too. There are no core dumps.
+  [[nodiscard]] Result<std::optional<SubprocessResult>> run_shell(const std::string& command);
 
   // For the programs from now on.
   void set_environment(std::string name, std::string value);
@@ -35,8 +35,9 @@ class CheckRun {
                                                   const std::string& step,
                                                   const std::vector<int>& good_statuses = {
                                                       0}) const;
-  // The same for a command of the user's that a shell ran.
-  [[nodiscard]] std::optional<Verdict> failure_of_shell(const SubprocessResult& result) const;
+  // The same for a command that a shell ran.
+  [[nodiscard]] std::optional<Verdict> failure_of_shell(const SubprocessResult& result,
+                                                        const std::string& step) const;
 
  private:
   [[nodiscard]] Result<std::optional<SubprocessResult>> run(const std::vector<std::string>& argv,
@@ -45,7 +46,7 @@ class CheckRun {
   const std::string disk_path_;
   const std::chrono::steady_clock::time_point deadline_;
   const Interrupt* const interrupt_;
-  const ByteCount max_output_bytes_;
+  const Limits limits_;
   std::vector<std::pair<std::string, std::string>> environment_;
   BoundedText output_;
   std::string last_output_;  // of the last program

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "check/command_checker.h"
-#include "check/ext4_checker.h"
+#include "check/ready_checkers.h"
 #include "check/shell.h"
 #include "support/temporary_directory.h"
 
@@ -216,7 +216,7 @@ class FixedChecker final : public Checker {
 TEST(Sequence, DependsOnAllThatItsPartsDependOn) {
   const auto sequence_of = [](const std::string& command) {
     std::vector<std::unique_ptr<Checker>> checkers;
-    checkers.push_back(make_ext4_checker());
+    checkers.push_back(*make_file_system_checker("ext4"));
     if (!command.empty()) checkers.push_back(make_command_checker(command));
     return make_sequence(std::move(checkers));
   };

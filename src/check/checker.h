@@ -62,6 +62,10 @@ struct Limits {
   std::chrono::milliseconds timeout = std::chrono::minutes(2);
   // Of a verdict's output.
   ByteCount max_output_bytes = 256 * kKiB;
+  // Of the commands that a shell runs, for each process (setrlimit(2)): address space, and the size that it
+  // may give a file.
+  std::optional<ByteCount> memory_bytes;
+  std::optional<ByteCount> file_bytes;
 };
 
 // check() may be called from many threads at once, each with an offer of its own. Nothing that

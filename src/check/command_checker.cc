@@ -51,10 +51,9 @@ class CommandChecker final : public Checker {
   Result<std::optional<Verdict>> check(const Offer& offer, const Limits& limits,
                                        const Interrupt& interrupt) override {
     CheckRun run(offer, limits, interrupt);
-    const auto result =
-        POWERCUT_TRY(run.run_contained({kShell, "-c", with_disk_path(command_, offer.disk_path)}));
+    const auto result = POWERCUT_TRY(run.run_shell(with_disk_path(command_, offer.disk_path)));
     if (!result) return std::optional<Verdict>();
-    if (auto failure = run.failure_of_shell(*result)) return failure;
+    if (auto failure = run.failure_of_shell(*result, kUsersCommand)) return failure;
     return run.pass();
   }
 

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "check/command_checker.h"
-#include "check/ext4_checker.h"
+#include "check/ready_checkers.h"
 #include "serve/mount.h"
 #include "support/temporary_directory.h"
 
@@ -59,7 +59,7 @@ TEST_F(EnclosedCheckerTest, TheVerdictIsTheCheckers) {
 
 TEST_F(EnclosedCheckerTest, IsTheCheckerInItsPlace) {
   const auto checker = make_enclosed(make_command_checker("true"));
-  const auto ext4 = make_enclosed(make_ext4_checker());
+  const auto ext4 = make_enclosed(*make_file_system_checker("ext4"));
   EXPECT_EQ(checker->identity(), make_command_checker("true")->identity());
   EXPECT_EQ(checker->description(), "true");
   EXPECT_TRUE(checker->sees_marks());

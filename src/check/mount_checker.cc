@@ -25,7 +25,6 @@
 #include "check/acknowledged_files.h"
 #include "check/check_run.h"
 #include "check/command_checker.h"
-#include "check/ext4_checker.h"
 #include "check/stragglers.h"
 #include "serve/loop_device.h"
 #include "serve/mount.h"
@@ -33,7 +32,6 @@
 namespace powercut::check {
 namespace {
 
-constexpr const char* kShell = "/bin/sh";
 constexpr std::uint32_t kLeastBlockSize = 512;
 constexpr std::uint32_t kGreatestBlockSize = 4096;
 
@@ -113,12 +111,14 @@ class MountChecker final : public Checker {
     std::string text =
         fmt::format("{}\n{}\n{}\nLinux {} {}\n", plan_.description, plan_.file_system,
                     plan_.options, kernel.release, kernel.version);
-    if (!plan_.command.empty()) text += command_identity(plan_.command);
+    for (const auto& command : plan_.commands) text += command_identity(command.command);
     if (!plan_.afterwards.empty()) text += program_identity(plan_.afterwards[0]);
     return text;
   }
   bool sees_marks() const override {
-    return plan_.compares_acknowledgements || !plan_.command.empty();
+    return plan_.compares_acknowledgements ||
+           std::any_of(plan_.commands.begin(), plan_.commands.end(),
+                       [](const MountedCommand& command) { return command.is_users; });
   }
 
   Status prepare() override {
@@ -129,7 +129,9 @@ class MountChecker final : public Checker {
           EPERM);
     }
     POWERCUT_TRY_STATUS(require_file_system(plan_.file_system));
-    if (!plan_.command.empty()) POWERCUT_TRY_STATUS(check_shell_command(plan_.command));
+    for (const auto& command : plan_.commands) {
+      if (command.is_users) POWERCUT_TRY_STATUS(check_shell_command(command.command));
+    }
     if (!plan_.afterwards.empty()) {
       plan_.afterwards[0] =
           POWERCUT_TRY(find_program(plan_.afterwards[0], plan_.afterwards_package));
@@ -185,12 +187,13 @@ class MountChecker final : public Checker {
       auto verdict = POWERCUT_TRY(compare_acknowledged_files(offer, path, run));
       if (!verdict || !verdict->passed()) return verdict;
     }
-    if (plan_.command.empty()) return run.pass();
     run.set_environment("POWERCUT_MNT", path);
-    const auto result = POWERCUT_TRY(
-        run.run_contained({kShell, "-c", with_disk_path(plan_.command, offer.disk_path)}));
-    if (!result) return std::optional<Verdict>();
-    if (auto failure = run.failure_of_shell(*result)) return failure;
+    for (const auto& command : plan_.commands) {
+      const auto result =
+          POWERCUT_TRY(run.run_shell(with_disk_path(command.command, offer.disk_path)));
+      if (!result) return std::optional<Verdict>();
+      if (auto failure = run.failure_of_shell(*result, command.step)) return failure;
+    }
     return run.pass();
   }
 
@@ -214,36 +217,6 @@ class MountChecker final : public Checker {
 
 std::unique_ptr<Checker> make_mount_checker(MountPlan plan) {
   return std::make_unique<MountChecker>(std::move(plan));
-}
-
-std::unique_ptr<Checker> make_xfs_checker() {
-  MountPlan plan;
-  plan.file_system = plan.description = "xfs";
-  plan.afterwards = {"xfs_repair", "-n"};
-  plan.afterwards_package = "xfsprogs";
-  return make_mount_checker(std::move(plan));
-}
-
-std::unique_ptr<Checker> make_btrfs_checker() {
-  MountPlan plan;
-  plan.file_system = plan.description = "btrfs";
-  plan.afterwards = {"btrfs", "check", "--readonly"};
-  plan.afterwards_package = "btrfs-progs";
-  return make_mount_checker(std::move(plan));
-}
-
-std::vector<std::string> ready_file_systems() {
-  return {"ext4", "xfs", "btrfs"};
-}
-
-Result<std::unique_ptr<Checker>> make_file_system_checker(const std::string& file_system) {
-  if (file_system == "ext4") return make_ext4_checker();
-  if (file_system == "xfs") return make_xfs_checker();
-  if (file_system == "btrfs") return make_btrfs_checker();
-  return usage_error(fmt::format(
-      "there is no ready checker for '{}': ext4, xfs and btrfs have one; for others use "
-      "--check, or --mount with --check",
-      file_system));
 }
 
 }  // namespace powercut::check

@@ -5,6 +5,13 @@
 
 namespace powercut::check {
 
+// Run by /bin/sh with $POWERCUT_MNT. "{}" is the device's file.
+struct MountedCommand {
+  std::string step;  // what it is called where it fails
+  std::string command;
+  bool is_users = true;  // and so has to be looked at before the first state
+};
+
 // Mounts the device through a loop device, which recovers the file system's log, and unmounts it.
 // That either fails is a failure of the state (Outcome::kMount). Needs root.
 struct MountPlan {
@@ -12,9 +19,8 @@ struct MountPlan {
   std::string options;      // as after mount -o
   // While it is mounted files are compared with the offer's acknowledgements, ahead of the command.
   bool compares_acknowledgements = false;
-  // Run by /bin/sh while it is mounted, with $POWERCUT_MNT; may be empty. "{}" is the device's
-  // file.
-  std::string command;
+  // Run one behind the other while it is mounted.
+  std::vector<MountedCommand> commands;
   // Run when it is unmounted, on the device's file, which is added to the end: {"xfs_repair",
   // "-n"}; its status has to be 0. May be empty.
   std::vector<std::string> afterwards;
@@ -23,16 +29,5 @@ struct MountPlan {
 };
 
 [[nodiscard]] std::unique_ptr<Checker> make_mount_checker(MountPlan plan);
-
-// Ready checkers: the log is recovered by a mount, then xfs_repair -n or btrfs check must be
-// content.
-[[nodiscard]] std::unique_ptr<Checker> make_xfs_checker();
-[[nodiscard]] std::unique_ptr<Checker> make_btrfs_checker();
-
-// The names that make_file_system_checker takes.
-[[nodiscard]] std::vector<std::string> ready_file_systems();
-// kUsage if there is no ready checker for it.
-[[nodiscard]] Result<std::unique_ptr<Checker>> make_file_system_checker(
-    const std::string& file_system);
 
 }  // namespace powercut::check

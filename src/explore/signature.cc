@@ -22,22 +22,13 @@ bool is_alphanumeric(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0;
 }
 
-// How far e2fsck, xfs_repair and btrfs check have come; their complaints stand in between.
-constexpr std::string_view kProgress[] = {"e2fsck 1.",
-                                          "Pass ",
-                                          "Phase ",
-                                          "        - ",
-                                          "Opening filesystem to check...",
-                                          "Checking filesystem on ",
-                                          "UUID: ",
-                                          "[1/",
-                                          "[2/",
-                                          "[3/",
-                                          "[4/",
-                                          "[5/",
-                                          "[6/",
-                                          "[7/",
-                                          "[8/"};
+// How far e2fsck, xfs_repair, btrfs check, fsck.vfat and fsck.f2fs have come; their complaints stand in between.
+constexpr std::string_view kProgress[] = {
+    "e2fsck 1.", "Pass ", "Phase ", "        - ", "Opening filesystem to check...",
+    "Checking filesystem on ", "UUID: ", "[1/", "[2/", "[3/", "[4/", "[5/", "[6/", "[7/", "[8/",
+    "fsck.fat ", "Info: ", "  \"Linux version ", "  from \"", "    to \"", "[FSCK] ",
+    // Behind what e2fsck -p says in the end.
+    "\t(i.e., without -a or -p options)"};
 
 bool is_progress(std::string_view line) {
   return std::any_of(std::begin(kProgress), std::end(kProgress),

@@ -38,6 +38,18 @@ TEST(Signature, TheTellingLine) {
             "Inode 12 has a bad extent.  Clear? no");
   EXPECT_EQ(telling_line("Phase 1 - find and verify superblock...\n        - scan\nbad uuid\n"),
             "bad uuid");
+  EXPECT_EQ(telling_line("fsck.fat 4.2 (2021-01-31)\nFATs differ\n/disk: 3 files, 9/99 clusters\n"),
+            "FATs differ");
+  EXPECT_EQ(telling_line("/disk: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.\n"
+                         "\t(i.e., without -a or -p options)\n"),
+            "/disk: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.");
+  EXPECT_EQ(telling_line(
+                "Info: Dry run\nInfo: MKFS version\n  \"Linux version 6.1\"\n"
+                "Info: FSCK version\n  from \"Linux version 6.1\"\n    to \"Linux version "
+                "6.1\"\nInfo: CKPT version = 1\n\n[FSCK] Max image size: 22 MB\n"
+                "[ASSERT] (check_block_count:2087)  --> Wrong SIT valid blocks\n"
+                "[FSCK] SIT valid block bitmap checking                [Fail]\n\nDone: 0.1 secs\n"),
+            "[ASSERT] (check_block_count:2087)  --> Wrong SIT valid blocks");
 }
 
 TEST(Signature, OfAVerdictAndOfAResult) {

@@ -9,7 +9,7 @@
 #include "apps/cli/commands.h"
 #include "apps/cli/exploration_options.h"
 #include "apps/cli/recording_options.h"
-#include "check/mount_checker.h"
+#include "check/ready_checkers.h"
 #include "io/posix_file.h"
 
 namespace powercut::apps {
@@ -128,9 +128,9 @@ std::vector<Flag> test_flags() {
       flag.default_text = "a temporary file, which is kept if a state fails";
     } else if (flag.name == "fs") {
       flag.help +=
-          " Each state is judged by the ready checker for this type (ext4, xfs, btrfs; of others "
-          "it is tried "
-          "whether they can be mounted), and mounted for the command of --check.";
+          " Each state is judged by the ready checker for this type, which powercut-explore(1) "
+          "describes (ext2, ext3, ext4, xfs, btrfs, vfat, f2fs; of others it is tried whether they "
+          "can be mounted), and mounted for the command of --check.";
     } else if (flag.name == "mount-options") {
       flag.help += " States are mounted with the same.";
     }

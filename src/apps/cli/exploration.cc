@@ -16,6 +16,7 @@
 #include "check/disk_folder.h"
 #include "check/enclosed_checker.h"
 #include "check/mount_checker.h"
+#include "check/ready_checkers.h"
 #include "check/shell.h"
 #include "explore/places.h"
 
@@ -139,11 +140,11 @@ std::unique_ptr<check::Checker> make_mounted(const Exploration& exploration) {
   check::MountPlan plan;
   plan.file_system = exploration.mount;
   plan.options = exploration.mount_options;
-  plan.command = exploration.command;
   plan.compares_acknowledgements = exploration.compares_acknowledgements;
   std::string tasks = plan.compares_acknowledgements ? "acknowledged files" : "";
-  if (!plan.command.empty()) {
-    tasks += fmt::format("{}'{}'", tasks.empty() ? "" : " and ", plan.command);
+  if (exploration.has_command) {
+    plan.commands.push_back({check::kUsersCommand, exploration.command});
+    tasks += fmt::format("{}'{}'", tasks.empty() ? "" : " and ", exploration.command);
   }
   plan.description = tasks.empty() ? fmt::format("mount {}", plan.file_system)
                                    : fmt::format("{} on mounted {}", tasks, plan.file_system);

@@ -8,7 +8,7 @@
 
 #include "apps/cli/timeline_options.h"
 #include "check/command_checker.h"
-#include "check/mount_checker.h"
+#include "check/ready_checkers.h"
 
 namespace powercut::apps {
 namespace {
@@ -362,9 +362,13 @@ std::vector<Flag> ready_checker_flags() {
   return {
       {.name = "fs",
        .value_name = "FS",
-       .help = "A ready checker. ext4: recover the journal (e2fsck -E journal_only), then e2fsck "
-               "-fn has to find nothing. xfs, btrfs: mount, which recovers the log, unmount, then "
-               "xfs_repair -n or btrfs check has to find nothing; these two need root.",
+       .help = "A ready checker. ext2: put right what a boot would (e2fsck -p), as there is no "
+               "journal, then e2fsck -fn has to find nothing. ext3, ext4: recover the journal "
+               "(e2fsck -E journal_only), then e2fsck -fn has to find nothing. xfs, btrfs: mount, "
+               "which recovers the log, unmount, then xfs_repair -n or btrfs check has to find "
+               "nothing; these two need root. vfat: repair it (fsck.vfat -a), as it has no journal "
+               "either, then fsck.vfat -n has to find nothing. f2fs: fsck.f2fs -f --dry-run has to "
+               "find nothing; its log is not recovered.",
        .choices = check::ready_file_systems(),
        .group = kCheckers},
       {.name = "mount",

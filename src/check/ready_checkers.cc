@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check/ready_checkers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "check/fsck_checker.h"
+#include "check/mount_checker.h"
+
+namespace powercut::check {
+namespace {
+
+using Step = FsckPlan::Step;
+
+std::unique_ptr<Checker> make_ext(const std::string& name, const Step& recovery) {
+  return make_fsck_checker({name, "e2fsprogs", {recovery, {{"e2fsck", "-fn"}}}});
+}
+std::unique_ptr<Checker> make_journalling_ext(const std::string& name) {
+  // -y only answers whether to replay the journal: journal_only checks nothing else. Status 1 says
+  // that it had something in it.
+  return make_ext(name, {{"e2fsck", "-y", "-E", "journal_only"}, {0, 1}});
+}
+std::unique_ptr<Checker> make_ext2() {
+  // Without a journal there is always something to put right, which a boot does (status 1) unless
+  // it needs a human.
+  return make_ext("ext2", {{"e2fsck", "-p"}, {0, 1}});
+}
+std::unique_ptr<Checker> make_ext3() {
+  return make_journalling_ext("ext3");
+}
+std::unique_ptr<Checker> make_ext4() {
+  return make_journalling_ext("ext4");
+}
+std::unique_ptr<Checker> make_xfs() {
+  MountPlan plan;
+  plan.file_system = plan.description = "xfs";
+  plan.afterwards = {"xfs_repair", "-n"};
+  plan.afterwards_package = "xfsprogs";
+  return make_mount_checker(std::move(plan));
+}
+std::unique_ptr<Checker> make_btrfs() {
+  MountPlan plan;
+  plan.file_system = plan.description = "btrfs";
+  plan.afterwards = {"btrfs", "check", "--readonly"};
+  plan.afterwards_package = "btrfs-progs";
+  return make_mount_checker(std::move(plan));
+}
+std::unique_ptr<Checker> make_vfat() {
+  // Without a journal, too: a mount sets the dirty bit, of which -n would complain in each state.
+  return make_fsck_checker(
+      {"vfat", "dosfstools", {{{"fsck.vfat", "-a"}, {0, 1}}, {{"fsck.vfat", "-n"}}}});
+}
+std::unique_ptr<Checker> make_f2fs() {
+  // Only with both is the status another one where something is found, and nothing written: without -f there
+  // are questions, without --dry-run repairs.
+  return make_fsck_checker({"f2fs", "f2fs-tools", {{{"fsck.f2fs", "-f", "--dry-run"}}}});
+}
+
+struct ReadyChecker {
+  const char* file_system;
+  std::unique_ptr<Checker> (*make)();
+};
+constexpr std::array<ReadyChecker, 7> kReady{{{"ext2", make_ext2},
+                                              {"ext3", make_ext3},
+                                              {"ext4", make_ext4},
+                                              {"xfs", make_xfs},
+                                              {"btrfs", make_btrfs},
+                                              {"vfat", make_vfat},
+                                              {"f2fs", make_f2fs}}};
+
+}  // namespace
+
+std::vector<std::string> ready_file_systems() {
+  std::vector<std::string> names;
+  names.reserve(kReady.size());
+  for (const auto& ready : kReady) names.emplace_back(ready.file_system);
+  return names;
+}
+
+Result<std::unique_ptr<Checker>> make_file_system_checker(const std::string& file_system) {
+  const auto* found = std::find_if(kReady.begin(), kReady.end(), [&](const ReadyChecker& ready) {
+    return ready.file_system == file_system;
+  });
+  if (found != kReady.end()) return found->make();
+  return usage_error(fmt::format(
+      "there is no ready checker for '{}'; use --check, or --mount with --check", file_system));
+}
+
+}  // namespace powercut::check
