@@ -2,6 +2,7 @@
 #include "check/check_run.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,17 @@ namespace powercut::check {
 using std::chrono::ceil;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
+
+namespace {
+
+// In the units of /bin/sh. Where a lower limit is in force already, it stays.
+std::string limiting_command(char option, int resource, ByteCount bytes, ByteCount unit) {
+  rlimit own{};
+  if (::getrlimit(resource, &own) == 0 && own.rlim_max < bytes) return "";
+  return fmt::format("ulimit -{} {} || exit 126; ", option, bytes / unit);
+}
+
+}  // namespace
 
 CheckRun::CheckRun(const Offer& offer, const Limits& limits, const Interrupt& interrupt)
     : disk_path_(offer.disk_path),
@@ -44,12 +56,10 @@ Result<std::optional<SubprocessResult>> CheckRun::run(const std::vector<std::str
 
 Result<std::optional<SubprocessResult>> CheckRun::run_shell(const std::string& command) {
   // On the command's first line, so that a shell's messages give the line numbers that its author knows.
-  // Where a limit is lower already, it stays.
-  std::string limited = "ulimit -c 0 2>/dev/null; ";
+  std::string limited = "ulimit -c 0; ";
   if (limits_.memory_bytes)
-    limited += fmt::format("ulimit -v {} 2>/dev/null; ", *limits_.memory_bytes / kKiB);
-  if (limits_.file_bytes)
-    limited += fmt::format("ulimit -f {} 2>/dev/null; ", *limits_.file_bytes / 512);
+    limited += limiting_command('v', RLIMIT_AS, *limits_.memory_bytes, kKiB);
+  if (limits_.file_bytes) limited += limiting_command('f', RLIMIT_FSIZE, *limits_.file_bytes, 512);
   pid_t pid = 0;
   auto result = run({"/bin/sh", "-c", limited + command}, pid);
   if (pid > 0) kill_stragglers("POWERCUT_DISK=" + disk_path_, pid);

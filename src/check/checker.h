@@ -62,8 +62,8 @@ struct Limits {
   std::chrono::milliseconds timeout = std::chrono::minutes(2);
   // Of a verdict's output.
   ByteCount max_output_bytes = 256 * kKiB;
-  // Of the commands that a shell runs, for each process (setrlimit(2)): address space, and the size that it
-  // may give a file.
+  // Of the commands that a shell runs, for each process (setrlimit(2)): address space, in whole KiB, and the
+  // size that it may give a file, in whole units of 512 bytes.
   std::optional<ByteCount> memory_bytes;
   std::optional<ByteCount> file_bytes;
 };

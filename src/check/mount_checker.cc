@@ -96,6 +96,13 @@ void make_btrfs_forget(const std::string& device) {
   if (control.valid()) ::ioctl(control.get(), BTRFS_IOC_FORGET_DEV, &arguments);
 }
 
+std::string identity_of(const MountedCommand& command) {
+  if (command.is_users) return command_identity(command.command);
+  std::string text = command.command;
+  for (const auto& program : command.programs) text += "\n" + program_identity(program);
+  return text;
+}
+
 class MountChecker final : public Checker {
  public:
   explicit MountChecker(MountPlan plan)
@@ -111,7 +118,7 @@ class MountChecker final : public Checker {
     std::string text =
         fmt::format("{}\n{}\n{}\nLinux {} {}\n", plan_.description, plan_.file_system,
                     plan_.options, kernel.release, kernel.version);
-    for (const auto& command : plan_.commands) text += command_identity(command.command);
+    for (const auto& command : plan_.commands) text += identity_of(command);
     if (!plan_.afterwards.empty()) text += program_identity(plan_.afterwards[0]);
     return text;
   }
@@ -189,8 +196,8 @@ class MountChecker final : public Checker {
     }
     run.set_environment("POWERCUT_MNT", path);
     for (const auto& command : plan_.commands) {
-      const auto result =
-          POWERCUT_TRY(run.run_shell(with_disk_path(command.command, offer.disk_path)));
+      const auto result = POWERCUT_TRY(run.run_shell(
+          command.is_users ? with_disk_path(command.command, offer.disk_path) : command.command));
       if (!result) return std::optional<Verdict>();
       if (auto failure = run.failure_of_shell(*result, command.step)) return failure;
     }

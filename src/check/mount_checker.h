@@ -5,11 +5,14 @@
 
 namespace powercut::check {
 
-// Run by /bin/sh with $POWERCUT_MNT. "{}" is the device's file.
+// Run by /bin/sh with $POWERCUT_MNT.
 struct MountedCommand {
   std::string step;  // what it is called where it fails
   std::string command;
-  bool is_users = true;  // and so has to be looked at before the first state
+  // And so has to be looked at before the first state, may see marks, and "{}" in it is the device's file.
+  bool is_users = true;
+  // Paths of programs that it runs, if it is not the user's.
+  std::vector<std::string> programs;
 };
 
 // Mounts the device through a loop device, which recovers the file system's log, and unmounts it.

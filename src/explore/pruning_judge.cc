@@ -95,6 +95,10 @@ Result<std::unique_ptr<PruningJudge>> PruningJudge::make(const state::Timeline& 
                                                          JudgeOptions options) {
   CheckerTraits traits{checker.sees_marks(), checker.identity()};
   if (options.nested) traits.identity += "\n" + text_of(*options.nested);
+  if (const auto bytes = options.limits.memory_bytes)
+    traits.identity += fmt::format("\nmemory limit {}", *bytes);
+  if (const auto bytes = options.limits.file_bytes)
+    traits.identity += fmt::format("\nfile limit {}", *bytes);
   auto judge = POWERCUT_TRY(make_without_runner(timeline, traits, std::move(options)));
   const JudgeOptions& known = judge->options_;
   judge->runner_ = POWERCUT_TRY(make_disk_runner(timeline, judge->devices_, judge->marks_, checker,

@@ -61,14 +61,14 @@ bool has_ready_checker(const std::string& file_system) {
 // The file system that is made is the one that is checked, and mounted for the command.
 Status choose_checker(Exploration& exploration) {
   if (exploration.file_system.empty()) {
-    if (exploration.compares_acknowledgements) {
-      return usage_error("--acks compares files of a file system: give --fs FS");
+    if (exploration.looks_at_files()) {
+      return no_file_system(exploration, "--fs FS");
     }
     if (exploration.has_command) return {};
     return usage_error("nothing to check with: give --fs, --check, or both");
   }
   const bool is_ready = has_ready_checker(exploration.file_system);
-  const bool looks_inside = exploration.has_command || exploration.compares_acknowledgements;
+  const bool looks_inside = exploration.has_command || exploration.looks_at_files();
   if (looks_inside || !is_ready) exploration.mount = exploration.file_system;
   if (!is_ready) exploration.file_system.clear();
   return {};
@@ -130,7 +130,7 @@ std::vector<Flag> test_flags() {
       flag.help +=
           " Each state is judged by the ready checker for this type, which powercut-explore(1) "
           "describes (ext2, ext3, ext4, xfs, btrfs, vfat, f2fs; of others it is tried whether they "
-          "can be mounted), and mounted for the command of --check.";
+          "can be mounted), and mounted for --app and the command of --check.";
     } else if (flag.name == "mount-options") {
       flag.help += " States are mounted with the same.";
     }

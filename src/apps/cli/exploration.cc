@@ -12,6 +12,7 @@
 #include "apps/support/progress.h"
 #include "apps/support/signal_interrupt.h"
 #include "base/mutex.h"
+#include "check/application_checkers.h"
 #include "check/command_checker.h"
 #include "check/disk_folder.h"
 #include "check/enclosed_checker.h"
@@ -116,15 +117,18 @@ std::vector<std::string> reproducing_command(const Exploration& exploration) {
   add("--mount", exploration.mount);
   add("--mount-options", exploration.mount_options);
   if (exploration.compares_acknowledgements) words.emplace_back("--acks");
+  for (const auto& application : exploration.applications) add("--app", application);
   add("--check", exploration.command);
   if (const auto& nested = exploration.judge.nested) {
     words.emplace_back("--nested");
     if (nested->depth > 1) add("--depth", std::to_string(nested->depth));
     if (nested->choices.seed != 0) add("--seed", std::to_string(nested->choices.seed));
   }
-  const auto timeout = exploration.judge.limits.timeout;
-  if (timeout != check::Limits{}.timeout)
-    add("--timeout", std::to_string(timeout / std::chrono::seconds(1)));
+  const check::Limits& limits = exploration.judge.limits;
+  if (limits.timeout != check::Limits{}.timeout)
+    add("--timeout", std::to_string(limits.timeout / std::chrono::seconds(1)));
+  if (limits.memory_bytes) add("--memory-limit", std::to_string(*limits.memory_bytes));
+  if (limits.file_bytes) add("--file-limit", std::to_string(*limits.file_bytes));
   return words;
 }
 
@@ -136,15 +140,22 @@ Status make_keep_directory(const std::string& path) {
   return {};
 }
 
-std::unique_ptr<check::Checker> make_mounted(const Exploration& exploration) {
+Result<std::unique_ptr<check::Checker>> make_mounted(const Exploration& exploration) {
   check::MountPlan plan;
   plan.file_system = exploration.mount;
   plan.options = exploration.mount_options;
   plan.compares_acknowledgements = exploration.compares_acknowledgements;
   std::string tasks = plan.compares_acknowledgements ? "acknowledged files" : "";
+  const auto add_task = [&tasks](const std::string& task) {
+    tasks += (tasks.empty() ? "" : " and ") + task;
+  };
+  for (const auto& application : exploration.applications) {
+    plan.commands.push_back(POWERCUT_TRY(check::make_application_command(application)));
+    add_task(application);
+  }
   if (exploration.has_command) {
-    plan.commands.push_back({check::kUsersCommand, exploration.command});
-    tasks += fmt::format("{}'{}'", tasks.empty() ? "" : " and ", exploration.command);
+    plan.commands.push_back({.step = check::kUsersCommand, .command = exploration.command});
+    add_task(fmt::format("'{}'", exploration.command));
   }
   plan.description = tasks.empty() ? fmt::format("mount {}", plan.file_system)
                                    : fmt::format("{} on mounted {}", tasks, plan.file_system);
@@ -157,13 +168,25 @@ Result<std::unique_ptr<check::Checker>> make_checker(const Exploration& explorat
     checkers.push_back(POWERCUT_TRY(check::make_file_system_checker(exploration.file_system)));
   }
   if (!exploration.mount.empty()) {
-    checkers.push_back(make_mounted(exploration));
+    checkers.push_back(POWERCUT_TRY(make_mounted(exploration)));
   } else if (exploration.has_command) {
     checkers.push_back(check::make_command_checker(exploration.command));
   }
   auto checker = check::make_enclosed(check::make_sequence(std::move(checkers)));
   POWERCUT_TRY_STATUS(checker->prepare());
   return checker;
+}
+
+// For people, with all that decides on verdicts.
+std::string description_of(const check::Checker& checker, const Exploration& exploration) {
+  std::string text = checker.description();
+  if (const auto& nested = exploration.judge.nested)
+    text += fmt::format(", and with cuts inside its recoveries, {} deep", nested->depth);
+  if (const auto bytes = exploration.judge.limits.memory_bytes)
+    text += fmt::format(", with at most {} bytes of memory", *bytes);
+  if (const auto bytes = exploration.judge.limits.file_bytes)
+    text += fmt::format(", with files of at most {} bytes", *bytes);
+  return text;
 }
 
 // While the log is read for the first time.
@@ -228,11 +251,7 @@ Status PreparedExploration::begin(const explore::Plan& plan, explore::CauseColle
 
 Result<ExplorationOutcome> PreparedExploration::run() {
   explore::Plan plan = POWERCUT_TRY(explore::make_plan(exploration_.request));
-  plan.facts.checker = checker_->description();
-  if (const auto& nested = exploration_.judge.nested) {
-    plan.facts.checker +=
-        fmt::format(", and with cuts inside its recoveries, {} deep", nested->depth);
-  }
+  plan.facts.checker = description_of(*checker_, exploration_);
   plan.facts.jobs = explore::effective_jobs(*checker_, exploration_.options.jobs);
   exploration_.options.jobs = plan.facts.jobs;
   exploration_.options.sees_marks = checker_->sees_marks();

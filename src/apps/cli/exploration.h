@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "apps/cli/findings_output.h"
 #include "explore/causes.h"
@@ -21,6 +22,11 @@ struct Exploration {
   bool has_command = false;
   std::string command;  // of --check; with `mount` it is run on the mounted state
   bool compares_acknowledgements = false;  // on the mounted state
+  std::vector<std::string> applications;   // of --app; looked at on the mounted state
+  // Whether it has to be mounted, even without a command.
+  [[nodiscard]] bool looks_at_files() const {
+    return compares_acknowledgements || !applications.empty();
+  }
   explore::ExploreOptions options;
   explore::JudgeOptions judge;  // but for what follows from the plan
   bool explains = true;         // causes of failures

@@ -50,6 +50,17 @@ Result<Pruning> parse_pruning(const std::string& text) {
       fmt::format("--prune takes content, reads, content,reads or off; not '{}'", text));
 }
 
+Status read_limits(const Arguments& arguments, check::Limits& limits) {
+  limits.timeout = std::chrono::seconds(arguments.integer("timeout"));
+  limits.memory_bytes = arguments.optional_integer("memory-limit");
+  limits.file_bytes = arguments.optional_integer("file-limit");
+  for (const char* name : {"memory-limit", "file-limit"}) {
+    if (arguments.given(name) && !arguments.given("check") && !arguments.given("app"))
+      return usage_error(fmt::format("--{} is of what --check or --app runs: it needs one", name));
+  }
+  return {};
+}
+
 // The part of read_checker that `test` has as well.
 Status read_command(const Arguments& arguments, Exploration& exploration) {
   exploration.has_command = arguments.given("check");
@@ -57,7 +68,8 @@ Status read_command(const Arguments& arguments, Exploration& exploration) {
   exploration.file_system = arguments.optional_text("fs").value_or("");
   exploration.mount_options = arguments.optional_text("mount-options").value_or("");
   exploration.compares_acknowledgements = arguments.is_set("acks");
-  exploration.judge.limits.timeout = std::chrono::seconds(arguments.integer("timeout"));
+  exploration.applications = arguments.texts("app");
+  POWERCUT_TRY_STATUS(read_limits(arguments, exploration.judge.limits));
   if (arguments.is_set("nested")) {
     exploration.judge.nested =
         explore::NestedOptions{.depth = static_cast<unsigned>(arguments.integer("depth")),
@@ -325,6 +337,16 @@ std::vector<Flag> command_flags() {
                "command of --check. Needs root.",
        .kind = Kind::kBool,
        .group = kCheckers},
+      {.name = "app",
+       .value_name = "KIND:PATH",
+       .help = "Mount each state, and let an application look at its own data at PATH, from the "
+               "file system's root; several one behind the other, and ahead of the command of "
+               "--check. sqlite: PRAGMA integrity_check, which recovers the database, has to say "
+               "ok. postgresql: the server has to start and recover the cluster, pg_amcheck to "
+               "find nothing in any database, and pg_checksums neither, if pages have checksums. "
+               "It is a failure if there is no such database or cluster. Needs root.",
+       .repeated = true,
+       .group = kCheckers},
       {.name = "nested",
        .help =
            "Cut the power again while a state that passes is recovered: what the checker writes, "
@@ -346,6 +368,22 @@ std::vector<Flag> command_flags() {
        .kind = Kind::kInteger,
        .default_value = "120",
        .range = {1, 1'000'000},
+       .group = kCheckers},
+      {.name = "memory-limit",
+       .value_name = "SIZE",
+       .help = "How much address space each process of the command of --check and of --app may "
+               "have; an allocation beyond it fails.",
+       .kind = Kind::kSize,
+       .default_text = "no limit",
+       .range = {kMiB},
+       .group = kCheckers},
+      {.name = "file-limit",
+       .value_name = "SIZE",
+       .help = "How large a file each of these processes may make, in units of 512 bytes; writing "
+               "beyond it kills the process with SIGXFSZ, or fails.",
+       .kind = Kind::kSize,
+       .default_text = "no limit",
+       .range = {512},
        .group = kCheckers},
   };
 }
@@ -384,13 +422,20 @@ std::vector<Flag> ready_checker_flags() {
   };
 }
 
+Unexpected no_file_system(const Exploration& exploration, const char* choices) {
+  return usage_error(fmt::format(
+      "{} of a file system: give {}",
+      exploration.compares_acknowledgements ? "--acks compares files" : "--app looks at files",
+      choices));
+}
+
 Status read_checker(const Arguments& arguments, Exploration& exploration) {
   POWERCUT_TRY_STATUS(read_command(arguments, exploration));
   exploration.mount = arguments.optional_text("mount").value_or("");
-  if (exploration.compares_acknowledgements && exploration.mount.empty()) {
+  if (exploration.looks_at_files() && exploration.mount.empty()) {
     exploration.mount = exploration.file_system;
     if (exploration.mount.empty()) {
-      return usage_error("--acks compares files of a file system: give --mount FS or --fs FS");
+      return no_file_system(exploration, "--mount FS or --fs FS");
     }
   }
   if (exploration.mount.empty() && !exploration.mount_options.empty()) {
@@ -410,7 +455,7 @@ flags::Section checker_section() {
               "by nobody else and is gone "
               "afterwards, as are its processes, also those in the background.",
               "POWERCUT_DISK: the path of the device, as {}.",
-              "POWERCUT_MNT: with --mount, where it is mounted.",
+              "POWERCUT_MNT: where it is mounted, with --mount, --acks and --app.",
               "POWERCUT_STATE: the state's name; commands take it in the place of an instant.",
               "POWERCUT_ENTRY: how many entries of the log stand in front of the cut.",
               "POWERCUT_MARK: the last mark in front of the cut; empty if there is none.",
