@@ -61,7 +61,9 @@ const flags::Command& explore_command() {
       .examples =
           {{"Is ext4 whole after a cut at any flush or mark?",
             "powercut explore run.log --fs ext4 --at flush,mark"},
-           {"Is a database on it?",
+           {"Is a database on it sound?",
+            "powercut explore run.log --fs ext4 --app sqlite:app.db --from mark:ready"},
+           {"The same, as a command of one's own:",
             "powercut explore run.log --mount ext4 --check \\\n"
             "    'test \"$(sqlite3 $POWERCUT_MNT/app.db \"PRAGMA integrity_check\")\" = ok'"},
            {"Are the files there that the recorded program acknowledged?",
