@@ -14,10 +14,11 @@ TEST(Sha256, KnowsTheStandardsExample) {
 }
 
 TEST(GoldenLogs, UnpackToWhatTheirManifestsSay) {
-  const std::vector<GoldenLog> logs = golden_logs();
-  EXPECT_EQ(logs.size(), 10u);
-  for (const GoldenLog& log : logs) {
-    SCOPED_TRACE(log.name);
+  const std::vector<std::string> names = golden_names();
+  EXPECT_EQ(names.size(), 10u);
+  for (const std::string& name : names) {
+    SCOPED_TRACE(name);
+    const GoldenLog log = golden_log(name);
     const auto file = log.unpack();
     EXPECT_EQ(*file->size(), log.file_size_bytes);
     EXPECT_EQ(sha256(*file), log.log_sha256);
