@@ -42,8 +42,7 @@ class Finder {
     if (lost_.empty()) {
       note(
           "nothing has been lost in this state, so no flush can rule it out: what is missing had "
-          "not been "
-          "written to the device");
+          "not been written to the device, or the fault lies in what recovers or checks it");
       return std::optional(std::move(finding_));
     }
     if (!survivors_.empty()) {

@@ -126,6 +126,8 @@ def explore(workspace, log, words):
                    f"explore ended with {done.returncode}")
     support.expect(lines[-1]["checked"] > 0, "no state was checked")
     failures = [line for line in lines if line["type"] == "state" and line["outcome"] != "passed"]
+    causes = [line for line in lines if line["type"] == "cause"]
+    support.expect(bool(causes) == bool(failures), f"{len(failures)} failures, {len(causes)} causes")
     support.expect((done.returncode == 1) == bool(failures), f"status {done.returncode}, {len(failures)} failures")
     return failures
 
