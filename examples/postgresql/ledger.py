@@ -89,8 +89,7 @@ def write(cluster, count, *settings):
 def check(cluster):
     if READY not in acknowledge.marks():
         return
-    # Nothing that this server writes has to survive anything.
-    cluster.start(["fsync=off"])
+    cluster.start()
     try:
         has_table = cluster.query("SELECT to_regclass('ledger') IS NOT NULL").strip() == "t"
         lines = cluster.query("SELECT id, text FROM ledger").splitlines() if has_table else []

@@ -14,9 +14,9 @@ EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 SQLITE, POSTGRESQL = EXAMPLES / "sqlite" / "ledger.py", EXAMPLES / "postgresql" / "ledger.py"
 # The file system, the size of the disk, and what writes to it.
 CASES = {
-    "ext4.sqlite": ("ext4", "128M", SQLITE, ["60", "WAL", "FULL"]),
-    "xfs.sqlite": ("xfs", "320M", SQLITE, ["60", "WAL", "FULL"]),
-    "btrfs.sqlite": ("btrfs", "128M", SQLITE, ["60", "WAL", "FULL"]),
+    "ext4.sqlite": ("ext4", "128M", SQLITE, ["250", "WAL", "FULL"]),
+    "xfs.sqlite": ("xfs", "320M", SQLITE, ["250", "WAL", "FULL"]),
+    "btrfs.sqlite": ("btrfs", "128M", SQLITE, ["250", "WAL", "FULL"]),
     "ext4.postgresql": ("ext4", "256M", POSTGRESQL, ["20"]),
 }
 
