@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
+#include <type_traits>
+#include <utility>
 
 namespace powercut::findings {
 namespace {
@@ -41,18 +43,38 @@ class Decoder {
 
   template <typename T>
   void required(const char* name, T& value) {
-    json_.at(name).get_to(value);
+    take(json_.at(name), value);
   }
   template <typename T>
   void optional(const char* name, T& value) {
-    if (json_.contains(name)) json_.at(name).get_to(value);
+    if (json_.contains(name)) take(json_.at(name), value);
   }
   template <typename T>
   void optional(const char* name, std::optional<T>& value) {
-    if (json_.contains(name)) value = json_.at(name).template get<T>();
+    if (json_.contains(name)) take(json_.at(name), value.emplace());
   }
 
  private:
+  // Of a number that does not fit the library makes another one, and what it does with large ones that are not
+  // integers is undefined.
+  template <typename T>
+  static void take(const Json& json, T& value) {
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      const bool fits =
+          json.is_number_unsigned()
+              ? std::in_range<T>(json.template get<std::uint64_t>())
+              : json.is_number_integer() && std::in_range<T>(json.template get<std::int64_t>());
+      if (!fits) throw Json::other_error::create(0, "a number that does not fit", &json);
+    }
+    json.get_to(value);
+  }
+  template <typename T>
+  static void take(const Json& json, std::vector<T>& values) {
+    if (!json.is_array()) throw Json::other_error::create(0, "no list", &json);
+    values.clear();
+    for (const Json& item : json) take(item, values.emplace_back());
+  }
+
   const Json& json_;
 };
 

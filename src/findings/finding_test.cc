@@ -216,5 +216,21 @@ TEST(Exploration, TwoAskTheSameWhateverShardJobsAndPath) {
   EXPECT_FALSE(asks_the_same(run, other));
 }
 
+TEST(Finding, NumbersThatDoNotFitAreRefused) {
+  const std::string line = to_json(Exploration{});
+  const auto with = [&](const std::string& name, const std::string& number) {
+    const std::string member = "\"" + name + "\":";
+    const std::size_t begin = line.find(member) + member.size();
+    return from_json(line.substr(0, begin) + number + line.substr(line.find_first_of(",}", begin)));
+  };
+  EXPECT_TRUE(with("log_entries", "18446744073709551615"));
+  EXPECT_TRUE(with("jobs", "4294967295"));
+  for (const char* number : {"18446744073709551616", "777777777777777777777770", "1.5", "-1"}) {
+    EXPECT_FALSE(with("log_entries", number)) << number;
+    EXPECT_FALSE(with("jobs", number)) << number;
+  }
+  EXPECT_FALSE(with("jobs", "4294967296"));
+}
+
 }  // namespace
 }  // namespace powercut::findings
