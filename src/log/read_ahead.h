@@ -16,7 +16,7 @@ namespace powercut::log {
 // never go back.
 class ReadAhead {
  public:
-  static constexpr ByteCount kChunkBytes = 1 * kMiB;
+  static constexpr ByteCount kChunkBytes = 256 * kKiB;
   static constexpr std::uint64_t kChunks = 4;
 
   // From `begin` to the end of the last whole chunk before `end`. The file outlives this.
