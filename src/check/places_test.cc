@@ -68,7 +68,8 @@ class PlacesTest : public testing::Test {
 };
 
 TEST_F(PlacesTest, OfExt4) {
-  if (!have_program("mkfs.ext4") || !have_program("debugfs")) GTEST_SKIP();
+  if (!have_program("mkfs.ext4") || !have_program("debugfs"))
+    GTEST_SKIP() << "no mkfs.ext4 or debugfs";
   make_disk(64 * kMiB);
   run_or_fail({"mkfs.ext4", "-q", "-b", "4096", "-d", files_, disk_});
   const ByteRange text = text_block();
@@ -86,7 +87,8 @@ TEST_F(PlacesTest, OfExt4) {
 }
 
 TEST_F(PlacesTest, OfExt4StructuresAndDirectories) {
-  if (!have_program("mkfs.ext4") || !have_program("debugfs")) GTEST_SKIP();
+  if (!have_program("mkfs.ext4") || !have_program("debugfs"))
+    GTEST_SKIP() << "no mkfs.ext4 or debugfs";
   make_disk(64 * kMiB);
   run_or_fail({"mkfs.ext4", "-q", "-b", "4096", "-d", files_, disk_});
   const std::string stats = run_or_fail({"debugfs", "-R", "stats", disk_});
@@ -106,7 +108,7 @@ TEST_F(PlacesTest, OfExt4StructuresAndDirectories) {
 }
 
 TEST_F(PlacesTest, OfXfs) {
-  if (!have_program("mkfs.xfs") || !have_program("xfs_db")) GTEST_SKIP();
+  if (!have_program("mkfs.xfs") || !have_program("xfs_db")) GTEST_SKIP() << "no mkfs.xfs or xfs_db";
   make_disk(320 * kMiB);
   const std::string prototype = directory_ / "prototype";
   std::ofstream(prototype) << "/dev/null\n0 0\nd--755 0 0\nsub d--755 0 0\napp.log ---644 0 0 "
@@ -117,7 +119,8 @@ TEST_F(PlacesTest, OfXfs) {
 }
 
 TEST_F(PlacesTest, OfBtrfs) {
-  if (!have_program("mkfs.btrfs") || !have_program("btrfs")) GTEST_SKIP();
+  if (!have_program("mkfs.btrfs") || !have_program("btrfs"))
+    GTEST_SKIP() << "no mkfs.btrfs or btrfs";
   make_disk(128 * kMiB);
   run_or_fail({"mkfs.btrfs", "-q", "--rootdir", files_, disk_});
   EXPECT_THAT(names({text_block(), {64 * kKiB, 68 * kKiB}}),
@@ -130,7 +133,8 @@ TEST_F(PlacesTest, OfAnythingElseNothingIsSaid) {
 }
 
 TEST_F(PlacesTest, AMissingProgramAndADamagedFileSystemLeaveANote) {
-  if (!have_program("mkfs.ext4") || !have_program("debugfs")) GTEST_SKIP();
+  if (!have_program("mkfs.ext4") || !have_program("debugfs"))
+    GTEST_SKIP() << "no mkfs.ext4 or debugfs";
   make_disk(1 * kMiB);
   std::fstream disk(disk_, std::ios::in | std::ios::out | std::ios::binary);
   disk.seekp(1024 + 0x38);

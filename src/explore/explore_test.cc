@@ -19,13 +19,16 @@
 #include "explore/mark_table.h"
 #include "explore/marks_file.h"
 #include "explore/pruning_judge.h"
+#include "support/function_checker.h"
 #include "support/log_builder.h"
 #include "support/temporary_directory.h"
 
 namespace powercut::explore {
 namespace {
 
+using test::FunctionChecker;
 using test::LogBuilder;
+using test::variable;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -48,29 +51,6 @@ std::string read_text(const std::string& path) {
   std::string text;
   for (const std::byte byte : read_file(path)) text += static_cast<char>(byte);
   return text;
-}
-
-// A checker made of a function. Thread-safe if the function is.
-class FunctionChecker final : public check::Checker {
- public:
-  using Function = std::function<Result<std::optional<check::Verdict>>(const check::Offer&)>;
-  explicit FunctionChecker(Function function) : function_(std::move(function)) {}
-  std::string description() const override { return "function"; }
-  Status prepare() override { return {}; }
-  Result<std::optional<check::Verdict>> check(const check::Offer& offer, const check::Limits&,
-                                              const check::Interrupt&) override {
-    return function_(offer);
-  }
-
- private:
-  const Function function_;
-};
-
-std::string variable(const check::Offer& offer, const std::string& name) {
-  for (const auto& [key, value] : offer.environment) {
-    if (key == name) return value;
-  }
-  return "(unset)";
 }
 
 check::Verdict passed() {

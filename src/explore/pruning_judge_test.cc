@@ -17,13 +17,16 @@
 #include "check/observed_device.h"
 #include "state/state_list.h"
 #include "support/crash_states.h"
+#include "support/function_checker.h"
 #include "support/log_builder.h"
 #include "support/temporary_directory.h"
 
 namespace powercut::explore {
 namespace {
 
+using test::FunctionChecker;
 using test::LogBuilder;
+using test::variable;
 
 constexpr ByteCount kSector = 512;
 constexpr ByteCount kDeviceBytes = 40 * kSector;
@@ -39,28 +42,6 @@ std::string read_all(BlockDevice& device) {
   std::string text(device.size_bytes(), '\0');
   EXPECT_TRUE(device.read(0, std::as_writable_bytes(std::span(text))));
   return text;
-}
-
-class FunctionChecker final : public check::Checker {
- public:
-  using Function = std::function<check::Verdict(const check::Offer&)>;
-  explicit FunctionChecker(Function function) : function_(std::move(function)) {}
-  std::string description() const override { return "function"; }
-  Status prepare() override { return {}; }
-  Result<std::optional<check::Verdict>> check(const check::Offer& offer, const check::Limits&,
-                                              const check::Interrupt&) override {
-    return function_(offer);
-  }
-
- private:
-  const Function function_;
-};
-
-std::string variable(const check::Offer& offer, const std::string& name) {
-  for (const auto& [key, value] : offer.environment) {
-    if (key == name) return value;
-  }
-  return "(unset)";
 }
 
 std::unique_ptr<state::Timeline> timeline_of(const LogBuilder& log) {

@@ -379,7 +379,9 @@ Result<Record> from_json(std::string_view line) {
   try {
     return decode(Json::parse(line));
   } catch (const nlohmann::json::exception& error) {
-    return bad_input(fmt::format("not a line of findings: {}", error.what()));
+    // Behind the name of the exception.
+    const std::string_view what = error.what();
+    return bad_input(fmt::format("not a line of findings: {}", what.substr(what.find(']') + 2)));
   }
 }
 
