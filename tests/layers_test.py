@@ -17,7 +17,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 HOMES = [
     (re.compile(r"^(fuse|fuse3)/|^fuse\w*\.h$"), ["serve/"]),
     (re.compile(r"^nbdkit-(plugin|filter)\.h$|^nbdkit-"), ["serve/", "apps/nbdkit"]),
-    (re.compile(r"^libnbd\.h$"), ["block/nbd_device.cc"]),
+    (re.compile(r"^libnbd\.h$"), ["block/nbd_library.h"]),
     (re.compile(r"^CLI/"), ["apps/flags/"]),
     (re.compile(r"^linux/loop\.h$"), ["serve/"]),
 ]

@@ -2,10 +2,11 @@
 #include "block/nbd_device.h"
 
 #include <fmt/format.h>
-#include <libnbd.h>
 
 #include <algorithm>
 #include <chrono>
+
+#include "block/nbd_library.h"
 
 namespace powercut {
 
@@ -26,9 +27,14 @@ constexpr ByteCount kZeroBufferSize = 1 * kMiB;
 constexpr const char* kAllocationContext = "base:allocation";
 constexpr std::uint32_t kStateZero = 2;  // NBD_STATE_ZERO of base:allocation
 
+// There is no device before open() has loaded it.
+const NbdLibrary& nbd() {
+  return **nbd_library();
+}
+
 Unexpected nbd_error(const std::string& what) {
-  const char* message = nbd_get_error();
-  const int os_errno = nbd_get_errno();
+  const char* message = nbd().get_error();
+  const int os_errno = nbd().get_errno();
   return environment_error(
       fmt::format("{}: {}", what, message != nullptr ? message : "unknown error"),
       os_errno != 0 ? os_errno : EIO);
@@ -37,25 +43,25 @@ Unexpected nbd_error(const std::string& what) {
 }  // namespace
 
 struct NbdDevice::Connection {
-  explicit Connection(nbd_handle* nbd) : handle(nbd) {}
+  explicit Connection(nbd_handle* connecting) : handle(connecting) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection() {
     // Says good-bye without waiting for an answer that a stuck server would owe us for ever.
-    if (nbd_aio_is_ready(handle) == 1) nbd_aio_disconnect(handle, 0);
-    nbd_close(handle);
+    if (nbd().aio_is_ready(handle) == 1) nbd().aio_disconnect(handle, 0);
+    nbd().close(handle);
   }
 
   static Result<std::unique_ptr<Connection>> make(const std::string& uri, milliseconds timeout) {
-    nbd_handle* handle = nbd_create();
+    nbd_handle* handle = nbd().create();
     if (handle == nullptr) return nbd_error(fmt::format("'{}'", uri));
     auto connection = std::make_unique<Connection>(handle);
     const auto deadline = steady_clock::now() + timeout;
-    if (nbd_add_meta_context(handle, kAllocationContext) == -1 ||
-        nbd_aio_connect_uri(handle, uri.c_str()) == -1) {
+    if (nbd().add_meta_context(handle, kAllocationContext) == -1 ||
+        nbd().aio_connect_uri(handle, uri.c_str()) == -1) {
       return nbd_error(fmt::format("'{}': cannot connect", uri));
     }
-    while (nbd_aio_is_connecting(handle) == 1) {
+    while (nbd().aio_is_connecting(handle) == 1) {
       const auto left =
           std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now()).count();
       if (left <= 0) {
@@ -64,10 +70,10 @@ struct NbdDevice::Connection {
                 "'{}': the server did not answer; has it another client, and takes only one?", uri),
             ETIMEDOUT);
       }
-      if (nbd_poll(handle, static_cast<int>(left)) == -1)
+      if (nbd().poll(handle, static_cast<int>(left)) == -1)
         return nbd_error(fmt::format("'{}': cannot connect", uri));
     }
-    if (nbd_aio_is_ready(handle) != 1) return nbd_error(fmt::format("'{}': cannot connect", uri));
+    if (nbd().aio_is_ready(handle) != 1) return nbd_error(fmt::format("'{}': cannot connect", uri));
     return connection;
   }
 
@@ -93,24 +99,26 @@ NbdDevice::~NbdDevice() = default;
 
 Result<std::unique_ptr<NbdDevice>> NbdDevice::open(const std::string& uri,
                                                    const NbdOptions& options) {
+  if (const auto library = nbd_library(); !library)
+    return with_context(library.error(), fmt::format("'{}'", uri));
   auto first = POWERCUT_TRY(Connection::make(uri, kConnectTimeout));
   nbd_handle* handle = first->handle;
   std::unique_ptr<NbdDevice> device(new NbdDevice(uri, std::move(first)));
   POWERCUT_TRY_STATUS(device->learn(handle, options));
-  if (nbd_can_multi_conn(handle) == 1) device->connect_more(options.max_connections);
+  if (nbd().can_multi_conn(handle) == 1) device->connect_more(options.max_connections);
   return device;
 }
 
 Status NbdDevice::learn(nbd_handle* handle, const NbdOptions& options) {
-  const std::int64_t size = nbd_get_size(handle);
+  const std::int64_t size = nbd().get_size(handle);
   if (size == -1) return nbd_error(fmt::format("'{}': size of the export", uri_));
   size_bytes_ = static_cast<ByteCount>(size);
-  if (options.writable && nbd_is_read_only(handle) != 0) {
+  if (options.writable && nbd().is_read_only(handle) != 0) {
     return environment_error(
         fmt::format("'{}': the server offers this export for reading only", uri_), EROFS);
   }
-  const std::int64_t minimum = nbd_get_block_size(handle, LIBNBD_SIZE_MINIMUM);
-  const std::int64_t maximum = nbd_get_block_size(handle, LIBNBD_SIZE_MAXIMUM);
+  const std::int64_t minimum = nbd().get_block_size(handle, LIBNBD_SIZE_MINIMUM);
+  const std::int64_t maximum = nbd().get_block_size(handle, LIBNBD_SIZE_MAXIMUM);
   if (minimum > 0) alignment_ = static_cast<std::uint32_t>(minimum);
   if (!is_power_of_two(alignment_) || alignment_ > kDefaultMaxRequest) {
     return environment_error(
@@ -128,10 +136,10 @@ Status NbdDevice::learn(nbd_handle* handle, const NbdOptions& options) {
                     maximum),
         EPROTO);
   }
-  can_flush_ = nbd_can_flush(handle) == 1;
-  can_fua_ = nbd_can_fua(handle) == 1;
-  can_zero_ = nbd_can_zero(handle) == 1;
-  can_block_status_ = nbd_can_meta_context(handle, kAllocationContext) == 1;
+  can_flush_ = nbd().can_flush(handle) == 1;
+  can_fua_ = nbd().can_fua(handle) == 1;
+  can_zero_ = nbd().can_zero(handle) == 1;
+  can_block_status_ = nbd().can_meta_context(handle, kAllocationContext) == 1;
   return {};
 }
 
@@ -158,7 +166,7 @@ Result<nbd_handle*> NbdDevice::take() {
 }
 
 void NbdDevice::give_back(nbd_handle* handle) {
-  const bool is_alive = nbd_aio_is_ready(handle) == 1;
+  const bool is_alive = nbd().aio_is_ready(handle) == 1;
   const MutexLock lock(mutex_);
   idle_.push_back(handle);
   if (is_alive) {
@@ -185,7 +193,7 @@ Status NbdDevice::read(ByteOffset offset, MutableBytes buffer) {
   while (!buffer.empty()) {
     const MutableBytes part = buffer.first(std::min<std::size_t>(buffer.size(), max_request_));
     POWERCUT_TRY_STATUS(run("read", offset, part.size(), [&](nbd_handle* handle) {
-      return nbd_pread(handle, part.data(), part.size(), offset, 0);
+      return nbd().pread(handle, part.data(), part.size(), offset, 0);
     }));
     buffer = buffer.subspan(part.size());
     offset += part.size();
@@ -199,7 +207,7 @@ Status NbdDevice::write(ByteOffset offset, ConstBytes bytes, Fua fua) {
   while (!bytes.empty()) {
     const ConstBytes part = bytes.first(std::min<std::size_t>(bytes.size(), max_request_));
     POWERCUT_TRY_STATUS(run("write", offset, part.size(), [&](nbd_handle* handle) {
-      return nbd_pwrite(handle, part.data(), part.size(), offset, flags);
+      return nbd().pwrite(handle, part.data(), part.size(), offset, flags);
     }));
     bytes = bytes.subspan(part.size());
     offset += part.size();
@@ -215,7 +223,7 @@ Status NbdDevice::write_zeroes(ByteRange range, Unmap unmap, Fua fua) {
   while (range.size() > 0) {
     const ByteCount length = std::min(range.size(), kMaxZeroRequest);
     POWERCUT_TRY_STATUS(run("write zeroes", range.begin, length, [&](nbd_handle* handle) {
-      return nbd_zero(handle, length, range.begin, flags);
+      return nbd().zero(handle, length, range.begin, flags);
     }));
     range.begin += length;
   }
@@ -236,7 +244,7 @@ Status NbdDevice::zero_by_writing(ByteRange range, Fua fua) {
 
 Status NbdDevice::flush() {
   if (!can_flush_) return {};
-  return run("flush", 0, size_bytes_, [](nbd_handle* handle) { return nbd_flush(handle, 0); });
+  return run("flush", 0, size_bytes_, [](nbd_handle* handle) { return nbd().flush(handle, 0); });
 }
 
 namespace {
@@ -280,7 +288,7 @@ Result<std::optional<ByteRange>> NbdDevice::next_data(ByteOffset offset) {
               },
           .user_data = &search,
           .free = nullptr};
-      return nbd_block_status(handle, length, position, callback, 0);
+      return nbd().block_status(handle, length, position, callback, 0);
     }));
     if (search.position <= position) {
       return environment_error(
