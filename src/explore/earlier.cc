@@ -2,39 +2,13 @@
 #include "explore/earlier.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <fstream>
 
 #include "explore/results.h"
 
 namespace powercut::explore {
 namespace {
-
-// "model: epoch there, exact now"
-std::string differences(const findings::Exploration& there, const findings::Exploration& now) {
-  constexpr const char* kOfNoImportance[] = {"log", "jobs", "notes"};
-  const auto members = nlohmann::json::parse(to_json(findings::Record(there)));
-  const auto others = nlohmann::json::parse(to_json(findings::Record(now)));
-  const auto value_of = [](const nlohmann::json& json, const std::string& name) {
-    if (!json.contains(name)) return std::string("nothing");
-    return json.at(name).is_string() ? json.at(name).get<std::string>() : json.at(name).dump();
-  };
-  nlohmann::json names = members;
-  names.update(others);
-  std::string text;
-  for (const auto& item : names.items()) {
-    const bool is_skipped = std::find(std::begin(kOfNoImportance), std::end(kOfNoImportance),
-                                      item.key()) != std::end(kOfNoImportance);
-    const std::string before = value_of(members, item.key());
-    const std::string after = value_of(others, item.key());
-    if (is_skipped || before == after) continue;
-    text +=
-        fmt::format("{}{}: {} there, {} now", text.empty() ? "" : "; ", item.key(), before, after);
-  }
-  return text;
-}
 
 class EarlierReader {
  public:
@@ -78,7 +52,7 @@ class EarlierReader {
     if (line_ != 1) return bad_input(fmt::format("'{}' has a second run in line {}", path_, line_));
     if (findings::asks_the_same(run, asked_) && run.shard == asked_.shard) return {};
     return usage_error(fmt::format("'{}' is of another question, and cannot be gone on with: {}",
-                                   path_, differences(run, asked_)));
+                                   path_, findings::all_differences(run, asked_)));
   }
 
   const std::string path_;

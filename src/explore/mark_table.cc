@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "explore/mark_table.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <numeric>
 
 #include "base/check.h"
+#include "base/json.h"
 
 namespace powercut::explore {
 namespace {
@@ -24,10 +23,8 @@ std::uint64_t number_up_to(const std::vector<std::size_t>& order, std::uint64_t 
 }  // namespace
 
 std::string mark_line(EntryIndex entry, const std::string& text) {
-  nlohmann::ordered_json line;
-  line["entry"] = entry;
-  line["mark"] = text;
-  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  const Json line = {{"entry", entry}, {"mark", text}};
+  return line.to_line() + "\n";
 }
 
 Result<MarkTable> MarkTable::make(const state::Timeline& timeline) {

@@ -266,6 +266,36 @@ void decode_name(const Json& json, const std::array<Enum, kCount>& values, const
   throw Json::other_error::create(0, fmt::format("unknown {} '{}'", what, name), &json);
 }
 
+struct Difference {
+  std::string name;
+  Json first;  // null where there is none
+  Json second;
+};
+
+// In what the two ask.
+std::vector<Difference> differences(const Exploration& a, const Exploration& b) {
+  const auto question = [](Exploration run) {
+    run.log.clear();
+    run.jobs = 1;
+    run.notes.clear();
+    Json json;
+    Encoder encoder(json);
+    describe_run(encoder, run);
+    // As it is in a file, where bytes that are not UTF-8 have been replaced.
+    return Json::parse(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  };
+  const Json first = question(a);
+  const Json second = question(b);
+  Json names = first;
+  names.update(second);
+  std::vector<Difference> found;
+  for (const auto& [name, value] : names.items()) {
+    Difference difference{name, first.value(name, Json()), second.value(name, Json())};
+    if (difference.first != difference.second) found.push_back(std::move(difference));
+  }
+  return found;
+}
+
 }  // namespace
 
 // Found by the library where these types stand in a member.
@@ -337,30 +367,26 @@ bool asks_the_same(const Exploration& a, const Exploration& b) {
 }
 
 std::string what_differs(const Exploration& a, const Exploration& b) {
-  const auto question = [](Exploration run) {
-    run.log.clear();
-    run.shard = 1;
-    run.jobs = 1;
-    run.notes.clear();
-    Json json;
-    Encoder encoder(json);
-    describe_run(encoder, run);
-    return json;
+  Exploration other = b;
+  other.shard = a.shard;
+  const auto text = [](const Json& value) { return value.is_null() ? "nothing" : value.dump(); };
+  const auto found = differences(a, other);
+  if (found.empty()) return {};
+  return fmt::format("{} is {}, not {}", found[0].name, text(found[0].second),
+                     text(found[0].first));
+}
+
+std::string all_differences(const Exploration& there, const Exploration& now) {
+  const auto text = [](const Json& value) {
+    if (value.is_null()) return std::string("nothing");
+    return value.is_string() ? value.get<std::string>() : value.dump();
   };
-  const auto text = [](const Json& json, const std::string& name) {
-    return json.contains(name) ? json[name].dump(-1, ' ', false, Json::error_handler_t::replace)
-                               : "nothing";
-  };
-  const Json first = question(a);
-  const Json second = question(b);
-  for (const auto* json : {&first, &second}) {
-    for (const auto& [name, value] : json->items()) {
-      const std::string one = text(first, name);
-      const std::string other = text(second, name);
-      if (one != other) return fmt::format("{} is {}, not {}", name, other, one);
-    }
+  std::string all;
+  for (const auto& [name, first, second] : differences(there, now)) {
+    all += fmt::format("{}{}: {} there, {} now", all.empty() ? "" : "; ", name, text(first),
+                       text(second));
   }
-  return {};
+  return all;
 }
 
 std::string to_json(const Record& record) {

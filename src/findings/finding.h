@@ -168,6 +168,8 @@ struct Exploration {
 [[nodiscard]] bool asks_the_same(const Exploration& a, const Exploration& b);
 // The first thing that the two do not ask the same of, for people; empty if they ask the same.
 [[nodiscard]] std::string what_differs(const Exploration& a, const Exploration& b);
+// Everything that the two do not ask the same of, and the shard: "seed: 5 there, 0 now; ...".
+[[nodiscard]] std::string all_differences(const Exploration& there, const Exploration& now);
 
 // What came of it.
 struct Summary {

@@ -216,6 +216,19 @@ TEST(Exploration, TwoAskTheSameWhateverShardJobsAndPath) {
   EXPECT_FALSE(asks_the_same(run, other));
 }
 
+TEST(Exploration, AllDifferencesAreToldTheShardIncluded) {
+  const Exploration there = full_run();
+  Exploration now = there;
+  EXPECT_EQ(all_differences(there, now), "");
+  now.log = "elsewhere/run.log";
+  now.strategy.clear();
+  now.seed = 0;
+  now.shard = 3;
+  EXPECT_EQ(
+      all_differences(there, now),
+      "strategy: pairwise,one there, nothing now; seed: 7 there, 0 now; shard: 2 there, 3 now");
+}
+
 TEST(Finding, NumbersThatDoNotFitAreRefused) {
   const std::string line = to_json(Exploration{});
   const auto with = [&](const std::string& name, const std::string& number) {

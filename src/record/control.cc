@@ -20,13 +20,16 @@
 #include <cstring>
 #include <list>
 #include <thread>
+#include <type_traits>
+#include <utility>
 
+#include "base/json.h"
 #include "base/unique_fd.h"
 
 namespace powercut::record {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Answer = nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
@@ -34,40 +37,64 @@ constexpr int kBacklog = 128;
 // How long a client of ours waits for its answer: a mark waits for the log to be durable.
 constexpr int kAnswerPatienceSeconds = 120;
 
-// Text from outside may be no UTF-8; JSON has to be.
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 std::string failure(std::string_view message, int os_errno) {
-  return dump({{"ok", false}, {"error", message}, {"errno", os_errno}});
+  return Json{{"ok", false}, {"error", message}, {"errno", os_errno}}.to_line();
 }
 
 std::string failure(const Error& error) {
   return failure(error.message, error.client_errno());
 }
 
-Json status_json(const RecordingDevice& device) {
-  const RecorderStatus status = device.status();
-  return {{"ok", true},
-          {"file", status.file},
-          {"log", status.log},
-          {"device_size_bytes", status.device_size_bytes},
-          {"sector_size", status.sector_size},
-          {"extensions", status.extensions},
-          {"max_mark_bytes", device.max_mark_bytes()},
-          {"entries", status.log_counters.entries},
-          {"durable_entries", status.log_counters.durable_entries},
-          {"log_end_offset", status.log_counters.end_offset},
-          {"recovered_entries", status.log_counters.recovered_entries},
-          {"writes", status.writes},
-          {"zeroes", status.zeroes},
-          {"discards", status.discards},
-          {"flushes", status.flushes},
-          {"marks", status.marks},
-          {"failed_requests", status.failed_requests},
-          {"recording", status.recording},
-          {"log_error", status.log_error}};
+// The members of a status stand once, for the recorder that answers and the client that reads it.
+// `status` is const for the former.
+void describe_status(const auto& member, auto& status) {
+  member("file", status.file);
+  member("log", status.log);
+  member("device_size_bytes", status.device_size_bytes);
+  member("sector_size", status.sector_size);
+  member("extensions", status.extensions);
+  member("max_mark_bytes", status.max_mark_bytes);
+  member("entries", status.log_counters.entries);
+  member("durable_entries", status.log_counters.durable_entries);
+  member("log_end_offset", status.log_counters.end_offset);
+  member("recovered_entries", status.log_counters.recovered_entries);
+  member("writes", status.writes);
+  member("zeroes", status.zeroes);
+  member("discards", status.discards);
+  member("flushes", status.flushes);
+  member("marks", status.marks);
+  member("failed_requests", status.failed_requests);
+  member("recording", status.recording);
+  member("log_error", status.log_error);
+}
+
+std::string encode(const RecorderStatus& status) {
+  Json json = {{"ok", true}};
+  describe_status([&](const char* name, const auto& value) { json[name] = value; }, status);
+  return json.to_line();
+}
+
+template <typename T>
+T value_or_default(const Answer& answer, const char* name) {
+  const auto found = answer.find(name);
+  if (found == answer.end()) return {};
+  if constexpr (std::is_same_v<T, std::string>) {
+    return found->is_string() ? found->get<T>() : T();
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return found->is_boolean() && found->get<T>();
+  } else {
+    const auto number = found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+    return std::in_range<T>(number) ? static_cast<T>(number) : 0;
+  }
+}
+
+RecorderStatus decode(const Answer& answer) {
+  RecorderStatus status;
+  const auto member = [&]<typename T>(const char* name, T& value) {
+    value = value_or_default<T>(answer, name);
+  };
+  describe_status(member, status);
+  return status;
 }
 
 Result<sockaddr_un> socket_address(const std::string& path) {
@@ -310,7 +337,7 @@ Result<std::string> receive_line(int fd, const std::string& path) {
 }
 
 Result<std::string> check_answer(const std::string& path, std::string answer) {
-  const Json json = Json::parse(answer, nullptr, false);
+  const Answer json = Answer::parse(answer, nullptr, false);
   const auto ok = json.is_object() ? json.find("ok") : json.end();
   if (!json.is_object() || ok == json.end() || !ok->is_boolean()) {
     return environment_error(
@@ -343,12 +370,12 @@ std::string answer_control_line(RecordingDevice& device, std::string_view line) 
   const bool has_text = blank != std::string_view::npos;
   if (word == "mark") {
     const auto entry = device.mark(has_text ? line.substr(blank + 1) : std::string_view());
-    return entry ? dump({{"ok", true}, {"entry", *entry}}) : failure(entry.error());
+    return entry ? Json{{"ok", true}, {"entry", *entry}}.to_line() : failure(entry.error());
   }
-  if (word == "status" && !has_text) return dump(status_json(device));
+  if (word == "status" && !has_text) return encode(device.status());
   if (word == "flush" && !has_text) {
     const Status status = device.flush();
-    return status ? dump({{"ok", true}}) : failure(status.error());
+    return status ? Json{{"ok", true}}.to_line() : failure(status.error());
   }
   constexpr std::size_t kShown = 40;
   return failure(fmt::format("unknown request '{}'; there are: mark TEXT, status, flush",
@@ -375,6 +402,10 @@ Result<std::string> control_request(const std::string& path, std::string_view li
     return environment_error(fmt::format("control socket '{}': cannot send", path), EPIPE);
   }
   return check_answer(path, POWERCUT_TRY(receive_line(fd.get(), path)));
+}
+
+Result<RecorderStatus> request_status(const std::string& path) {
+  return decode(Answer::parse(POWERCUT_TRY(control_request(path, "status")), nullptr, false));
 }
 
 }  // namespace powercut::record

@@ -44,5 +44,8 @@ class ControlServer {
 // Sends one line to a recorder's socket and gives its line of JSON; an {"ok":false} becomes an
 // error, kUsage if it is EINVAL.
 [[nodiscard]] Result<std::string> control_request(const std::string& path, std::string_view line);
+// Asks for the status. What the answer does not have, or has of another type, is 0, "" or false: a
+// recorder of another version may have answered.
+[[nodiscard]] Result<RecorderStatus> request_status(const std::string& path);
 
 }  // namespace powercut::record

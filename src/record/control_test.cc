@@ -89,6 +89,12 @@ TEST_F(ControlTest, MarksStatusAndFlush) {
   EXPECT_EQ(status["device_size_bytes"], 1048576);
   EXPECT_EQ(status["max_mark_bytes"], device_->max_mark_bytes());
   EXPECT_EQ(status["log"], directory_ / "log");
+  const RecorderStatus decoded = *request_status(path_);
+  EXPECT_EQ(decoded.marks, 1);
+  EXPECT_EQ(decoded.log_counters.durable_entries, 2);
+  EXPECT_EQ(decoded.max_mark_bytes, device_->max_mark_bytes());
+  EXPECT_EQ(decoded.log, directory_ / "log");
+  EXPECT_TRUE(decoded.recording);
 
   server_.reset();
   EXPECT_FALSE(std::filesystem::exists(path_));

@@ -286,6 +286,7 @@ RecorderStatus RecordingDevice::status() const {
   status.device_size_bytes = file_->size_bytes();
   status.sector_size = sector_size_;
   status.extensions = writer_->has_extensions();
+  status.max_mark_bytes = max_mark_bytes();
   status.log_counters = writer_->counters();
   status.writes = writes_;
   status.zeroes = zeroes_;

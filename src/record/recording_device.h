@@ -23,6 +23,7 @@ struct RecorderStatus {
   ByteCount device_size_bytes = 0;
   std::uint32_t sector_size = 0;
   bool extensions = false;
+  std::uint32_t max_mark_bytes = 0;
   log::Writer::Counters log_counters;
   std::uint64_t writes = 0;  // recorded requests of each kind since the recorder started
   std::uint64_t zeroes = 0;

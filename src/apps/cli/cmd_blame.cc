@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -17,7 +16,6 @@ namespace {
 
 using flags::Arguments;
 using flags::Kind;
-using Json = nlohmann::ordered_json;
 
 constexpr ByteCount kDefaultLength = 512;
 // Of the marks between two entries so many are shown to people, the last ones.
@@ -71,7 +69,7 @@ class Blamer {
     if (json_) {
       Json json = {{"type", "range"}, {"begin", range_.begin}, {"end", range_.end}};
       put_moment(json, "at", at_.name, at_.least);
-      out_.print("{}\n", json.dump());
+      out_.print("{}\n", json.to_line());
       return;
     }
     out_.print("bytes {} to {}, up to {} ('*': what is there then)\n", range_.begin, range_.end,
@@ -96,7 +94,7 @@ class Blamer {
     const ByteCount bytes = POWERCUT_TRY(bytes_in_force(sectors_, std::nullopt));
     if (json_) {
       const Json json = {{"type", "initial"}, {"bytes_in_force", bytes}};
-      out_.print("{}\n", json.dump());
+      out_.print("{}\n", json.to_line());
     } else if (bytes > 0) {
       out_.print("* what the device held at first{}\n", share(bytes));
     }
@@ -117,15 +115,14 @@ class Blamer {
     if (!header) return log::to_status(reader_.ending());
     if (json_) {
       // As `powercut log --json` has it, and more.
-      Json json = Json::parse(entry_json(*header));
       Json line = {{"type", "entry"}};
-      line.update(json);
+      line.update(entry_json(*header));
       line["begin"] = all.begin;
       line["end"] = all.end;
       line["bytes_in_force"] = bytes;
       if (at_.crash_state) put_effect(line, "survival", effect_in(at_, index, entry));
       put_context(line, POWERCUT_TRY(context_of(index_, index)));
-      out_.print("{}\n", line.dump(-1, ' ', false, Json::error_handler_t::replace));
+      out_.print("{}\n", line.to_line());
       return {};
     }
     std::string text = fmt::format("{} entry {}: {} of bytes {} to {}", bytes > 0 ? '*' : ' ',
@@ -168,12 +165,12 @@ class Blamer {
     if (!json_) return out_.print("      mark:{} (entry {})\n", printable(mark.text), mark.entry);
     Json json = {{"type", "mark"}, {"entry", mark.entry}};
     set_text(json, "mark", mark.text);
-    out_.print("{}\n", json.dump());
+    out_.print("{}\n", json.to_line());
   }
   void show_flush(std::uint64_t number, EntryIndex entry) {
     if (!json_) return out_.print("      flush:{} (entry {})\n", number, entry);
     const Json json = {{"type", "flush"}, {"entry", entry}, {"flush", number}};
-    out_.print("{}\n", json.dump());
+    out_.print("{}\n", json.to_line());
   }
 
   const index::LogIndex& index_;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -20,7 +19,6 @@ namespace {
 
 using flags::Arguments;
 using flags::Kind;
-using Json = nlohmann::ordered_json;
 
 constexpr ByteCount kLargestUnit = 64 * kKiB;
 
@@ -81,7 +79,7 @@ class Differ {
                          {"end", range.end},
                          {"entries", entries},
                          {"more_entries", more}};
-      out_.print("{}\n", json.dump());
+      out_.print("{}\n", json.to_line());
     } else if (more > 0) {
       out_.print("    and {}\n", counted(more, "more entry", "more entries"));
     }
@@ -125,7 +123,7 @@ class Differ {
       json["by"] = by_writes_ ? "writes" : "content";
       json["ranges"] = nr_ranges_;
       json["bytes"] = bytes_;
-      out_.print("{}\n", json.dump());
+      out_.print("{}\n", json.to_line());
       return;
     }
     const char* const what = by_writes_ ? (nr_ranges_ == 0 ? "was written" : "were written")

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -17,7 +16,6 @@ namespace {
 
 using flags::Arguments;
 using flags::Kind;
-using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMarksShown = 20;
 
@@ -160,7 +158,7 @@ void print_json(const Facts& facts) {
                     {"entry", ending.entry},
                     {"log_offset", ending.log_offset}};
   if (!ending.is_whole()) set_text(json["ending"], "message", ending.message);
-  Output::standard().print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  Output::standard().print("{}\n", json.to_text());
 }
 
 void print_row(std::string_view name, const std::string& value) {

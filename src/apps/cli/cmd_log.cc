@@ -182,8 +182,7 @@ Result<int> run_log(const Arguments& arguments) {
       seen.push_back(entry->mark);
     if (!filter.accepts(*entry)) continue;
     if (json) {
-      out.write(entry_json(*entry));
-      out.write("\n");
+      out.write(entry_json(*entry).to_line() + "\n");
     } else {
       print_line(*entry);
     }

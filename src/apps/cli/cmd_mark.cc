@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 
@@ -15,7 +14,6 @@ namespace {
 
 using flags::Arguments;
 using flags::Kind;
-using Json = nlohmann::json;
 
 std::string mount_point() {
   const char* path = std::getenv("POWERCUT_MNT");
@@ -34,11 +32,7 @@ Result<std::optional<std::string>> file_mark(const Arguments& arguments) {
 
 // A text that was made here is not the user's to shorten, but the path in it is.
 Status require_room(const std::string& control, const std::string& text) {
-  const Json status =
-      Json::parse(POWERCUT_TRY(record::control_request(control, "status")), nullptr, false);
-  const auto found = status.find("max_mark_bytes");
-  const std::size_t room =
-      found != status.end() && found->is_number_unsigned() ? found->get<std::size_t>() : 0;
+  const std::size_t room = POWERCUT_TRY(record::request_status(control)).max_mark_bytes;
   if (text.size() <= room) return {};
   return usage_error(
       fmt::format("the mark '{}' takes {} bytes and a mark of this log holds {}; give the file a "

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "apps/cli/commands.h"
 #include "apps/cli/log_show.h"
@@ -14,7 +13,6 @@ namespace {
 
 using flags::Arguments;
 using flags::Kind;
-using Json = nlohmann::ordered_json;
 
 void print_json(const std::string& path, const log::RepairReport& report, bool dry_run) {
   Json json;
@@ -27,7 +25,7 @@ void print_json(const std::string& path, const log::RepairReport& report, bool d
   json["log_used_bytes"] = report.end_offset;
   json["ending"] = ending_name(report.ending.kind);
   if (!report.ending.is_whole()) set_text(json, "message", report.ending.message);
-  Output::standard().print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  Output::standard().print("{}\n", json.to_text());
 }
 
 void print_text(const std::string& path, const log::RepairReport& report, bool dry_run) {

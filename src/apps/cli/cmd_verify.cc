@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "apps/cli/commands.h"
 #include "apps/cli/log_show.h"
@@ -15,7 +14,6 @@ namespace {
 using flags::Arguments;
 using flags::Kind;
 using log::Finding;
-using Json = nlohmann::ordered_json;
 
 const char* severity_name(Finding::Severity severity) {
   return severity == Finding::Severity::kError ? "error" : "note";
@@ -43,7 +41,7 @@ void print_json(const std::string& path, const log::VerifyReport& report) {
     set_text(item, "message", finding.message);
     json["findings"].push_back(std::move(item));
   }
-  Output::standard().print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  Output::standard().print("{}\n", json.to_text());
 }
 
 void print_text(const std::string& path, const log::VerifyReport& report) {

@@ -2,7 +2,6 @@
 #include "apps/cli/entry_context.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "apps/cli/log_show.h"
 
@@ -39,7 +38,7 @@ std::string to_text(const EntryContext& context) {
   return text;
 }
 
-void put_context(nlohmann::ordered_json& json, const EntryContext& context) {
+void put_context(Json& json, const EntryContext& context) {
   json["mark_before"] = nullptr;
   if (context.mark) {
     set_text(json, "mark_before", context.mark->text);

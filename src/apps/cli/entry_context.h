@@ -2,11 +2,10 @@
 // What is said of an entry that an index knows, by the commands that show some of them.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <optional>
 #include <string>
 
+#include "base/json.h"
 #include "index/log_index.h"
 
 namespace powercut::apps {
@@ -25,7 +24,7 @@ struct EntryContext {
 // "behind mark:mkfs and flush:3"; "" at the beginning of a log.
 [[nodiscard]] std::string to_text(const EntryContext& context);
 // mark_before, mark_before_entry, flushes_before.
-void put_context(nlohmann::ordered_json& json, const EntryContext& context);
+void put_context(Json& json, const EntryContext& context);
 
 // Of what the entry wrote, in bytes of the device.
 [[nodiscard]] ByteRange device_range(const index::EntrySummary& entry, std::uint32_t sector_size);

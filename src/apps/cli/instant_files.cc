@@ -2,7 +2,6 @@
 #include "apps/cli/instant_files.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <charconv>
 #include <chrono>
@@ -203,7 +202,7 @@ std::string info_text(Moments& moments) {
   moments.refresh();
   const auto& timeline = moments.timeline();
   const auto& index = moments.index();
-  nlohmann::ordered_json json;
+  Json json;
   set_text(json, "log", index.log()->name());
   json["device_size_bytes"] = timeline.device_size_bytes();
   json["device_size_inferred"] = timeline.is_size_inferred();
@@ -213,7 +212,7 @@ std::string info_text(Moments& moments) {
   json["marks"] = index.nr_marks();
   json["ending"] = ending_name(index.ending().kind);
   if (timeline.base() != nullptr) set_text(json, "base", timeline.base()->name());
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return json.to_text() + "\n";
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <array>
 #include <ctime>
@@ -140,17 +139,16 @@ const char* ending_name(log::Ending::Kind kind) {
   return "unknown";
 }
 
-void set_text(nlohmann::ordered_json& json, const std::string& name, std::string_view text) {
+void set_text(Json& json, const std::string& name, std::string_view text) {
   json[name] = text;
   if (!is_utf8(text)) json[name + "_hex"] = to_hex(text);
 }
 
-std::string entry_json(const log::Entry& entry) {
-  nlohmann::ordered_json json = {
-      {"entry", entry.index},           {"log_offset", entry.log_offset},
-      {"kind", log::kind_name(entry)},  {"sector", entry.sector},
-      {"nr_sectors", entry.nr_sectors}, {"flags", flag_names(entry.flags)},
-      {"flags_number", entry.flags}};
+Json entry_json(const log::Entry& entry) {
+  Json json = {{"entry", entry.index},           {"log_offset", entry.log_offset},
+               {"kind", log::kind_name(entry)},  {"sector", entry.sector},
+               {"nr_sectors", entry.nr_sectors}, {"flags", flag_names(entry.flags)},
+               {"flags_number", entry.flags}};
   if (entry.is_mark()) set_text(json, "mark", entry.mark);
   if (!entry.is_mark() && entry.data_len != 0) json["data_len"] = entry.data_len;
   if (entry.extension) {
@@ -164,7 +162,7 @@ std::string entry_json(const log::Entry& entry) {
     if (extension.payload_hash) json["payload_hash"] = hash_text(*extension.payload_hash);
   }
   if (entry.extension_damaged) json["extension_damaged"] = true;
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return json;
 }
 
 }  // namespace powercut::apps

@@ -2,11 +2,10 @@
 // How a log's parts are shown, to people and to machines: shared by the commands that do.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "io/posix_file.h"
 #include "log/reader.h"
 
@@ -36,10 +35,10 @@ struct OpenLog {
 // "counted", "torn", "corrupt", "io-error".
 [[nodiscard]] const char* ending_name(log::Ending::Kind kind);
 
-// The object of `powercut log --json`, on one line, without a newline.
-[[nodiscard]] std::string entry_json(const log::Entry& entry);
+// The object of `powercut log --json`.
+[[nodiscard]] Json entry_json(const log::Entry& entry);
 // Sets json[name] to the text, bytes that are no UTF-8 replaced; in that case also json[name +
 // "_hex"] to all its bytes.
-void set_text(nlohmann::ordered_json& json, const std::string& name, std::string_view text);
+void set_text(Json& json, const std::string& name, std::string_view text);
 
 }  // namespace powercut::apps

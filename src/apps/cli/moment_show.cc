@@ -2,7 +2,6 @@
 #include "apps/cli/moment_show.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace powercut::apps {
 
@@ -29,7 +28,7 @@ const char* name_of(Kind kind) {
 
 }  // namespace
 
-void put_moment(nlohmann::ordered_json& json, const std::string& prefix, const std::string& name,
+void put_moment(Json& json, const std::string& prefix, const std::string& name,
                 EntryIndex entries) {
   if (state::is_crash_state_text(name)) {
     json[prefix + "_state"] = name;
@@ -67,7 +66,7 @@ std::string to_text(const EntryEffect& effect) {
   return text;
 }
 
-void put_effect(nlohmann::ordered_json& json, const std::string& name, const EntryEffect& effect) {
+void put_effect(Json& json, const std::string& name, const EntryEffect& effect) {
   json[name] = name_of(effect.survival.kind);
   if (effect.survival.kind == Kind::kTorn) json[name + "_units"] = to_string(effect.survival.units);
 }

@@ -2,17 +2,15 @@
 // What is said of instants and crash states, and of what became of an entry in one.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <string>
 
+#include "base/json.h"
 #include "state/timeline.h"
 
 namespace powercut::apps {
 
 // PREFIX_entry for an instant, behind so many entries, and PREFIX_state for a crash state.
-void put_moment(nlohmann::ordered_json& json, const std::string& prefix, const std::string& name,
-                EntryIndex entries);
+void put_moment(Json& json, const std::string& prefix, const std::string& name, EntryIndex entries);
 
 // What an entry with data does to the device at an instant or in a crash state.
 struct EntryEffect {
@@ -30,6 +28,6 @@ struct EntryEffect {
 // "kept", "torn (units 0-3)", "durable (left the old data)"
 [[nodiscard]] std::string to_text(const EntryEffect& effect);
 // NAME: "durable", "kept", "torn", "lost" or "absent"; if it is torn, NAME_units has those that survived.
-void put_effect(nlohmann::ordered_json& json, const std::string& name, const EntryEffect& effect);
+void put_effect(Json& json, const std::string& name, const EntryEffect& effect);
 
 }  // namespace powercut::apps

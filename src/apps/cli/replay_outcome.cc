@@ -2,7 +2,6 @@
 #include "apps/cli/replay_outcome.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "apps/cli/log_show.h"
 #include "apps/cli/moment_show.h"
@@ -11,8 +10,6 @@
 namespace powercut::apps {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 void print_differences(const ReplayOutcome& outcome) {
   Output& out = Output::standard();
@@ -92,12 +89,16 @@ void print_text(const ReplayOutcome& outcome) {
   print_differences(outcome);
 }
 
+Json bytes_json(const replay::Difference& difference) {
+  return {{"begin", difference.range.begin},
+          {"end", difference.range.end},
+          {"first_byte", difference.first_byte},
+          {"expected", std::to_integer<unsigned>(difference.left)},
+          {"found", std::to_integer<unsigned>(difference.right)}};
+}
+
 Json difference_json(const replay::Difference& difference) {
-  Json json = {{"begin", difference.range.begin},
-               {"end", difference.range.end},
-               {"first_byte", difference.first_byte},
-               {"expected", std::to_integer<unsigned>(difference.left)},
-               {"found", std::to_integer<unsigned>(difference.right)}};
+  Json json = bytes_json(difference);
   json["last_writer"] = nullptr;
   if (const auto& entry = difference.last_writer) {
     json["last_writer"] = {{"entry", entry->index},
@@ -114,7 +115,7 @@ Json jump_json(const ReplayOutcome& outcome) {
     json["from_entry"] = nullptr;
   } else if (from->name.empty()) {
     json["from_entry"] = nullptr;
-    json["from_between"] = {from->position.least, from->position.greatest};
+    json["from_between"] = Json::array({from->position.least, from->position.greatest});
   } else {
     put_moment(json, "from", from->name, from->position.least);
   }
@@ -157,7 +158,7 @@ void print_json(const ReplayOutcome& outcome) {
     }
     json["compared"] = std::move(compared);
   }
-  Output::standard().print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  Output::standard().print("{}\n", json.to_text());
 }
 
 }  // namespace
@@ -177,9 +178,8 @@ void print_mismatch(const std::string& dest_name, const replay::Place& held,
     Json json;
     put_moment(json, "at", held.name, held.position.least);
     json["as_expected"] = false;
-    json["mismatch"] = difference_json(mismatch);
-    json["mismatch"].erase("last_writer");
-    out.print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+    json["mismatch"] = bytes_json(mismatch);
+    out.print("{}\n", json.to_text());
     return;
   }
   out.print(

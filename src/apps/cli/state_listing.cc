@@ -2,7 +2,6 @@
 #include "apps/cli/state_listing.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "apps/cli/exploration_options.h"
 #include "apps/support/output.h"
+#include "base/json.h"
 #include "explore/state_source.h"
 #include "report/words.h"
 
@@ -19,7 +19,6 @@ namespace {
 
 using flags::Arguments;
 using flags::Kind;
-using Json = nlohmann::ordered_json;
 
 struct ContextDeleter {
   void operator()(EVP_MD_CTX* context) const { ::EVP_MD_CTX_free(context); }
@@ -93,7 +92,7 @@ Result<int> list_states(const Arguments& arguments) {
       const auto view = plan.timeline->view(listed->state, state::GroupMap(listed->state));
       line["sha256"] = POWERCUT_TRY(sha256_of(*view));
     }
-    Output::standard().write(line.dump() + "\n");
+    Output::standard().write(line.to_line() + "\n");
   }
   Output::standard().flush();
   findings::Summary counts;

@@ -11,7 +11,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,7 +35,6 @@ namespace powercut::apps {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 using std::chrono::milliseconds;
 using Way = RecordingPlan::Way;
 
@@ -375,26 +373,10 @@ class Session {
   }
 
   void summarise_nbd() {
-    const auto answer = record::control_request(control_path_, "status");
-    const Json json = answer ? Json::parse(*answer, nullptr, false) : Json();
-    if (!json.is_object()) return;
-    const auto number = [&](const char* key) {
-      const auto found = json.find(key);
-      return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-    };
-    record::RecorderStatus status;
-    status.log = recording_.log;
-    status.log_counters.entries = number("entries");
-    status.log_counters.end_offset = number("log_end_offset");
-    status.writes = number("writes");
-    status.zeroes = number("zeroes");
-    status.discards = number("discards");
-    status.flushes = number("flushes");
-    status.marks = number("marks");
-    const auto recording = json.find("recording");
-    status.recording =
-        recording == json.end() || !recording->is_boolean() || recording->get<bool>();
-    outcome_.summary = summary(status);
+    auto status = record::request_status(control_path_);
+    if (!status) return;
+    status->log = recording_.log;
+    outcome_.summary = summary(*status);
   }
 
   const RecordingPlan& plan_;
