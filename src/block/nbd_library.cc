@@ -22,7 +22,7 @@ Result<NbdLibrary> load() {
   void* handle = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) return loader_error();
   NbdLibrary library;
-#define POWERCUT_NBD_LOAD(name)                                                          \
+#define POWERCUT_NBD_LOAD(name)                                                         \
   library.name = reinterpret_cast<decltype(library.name)>(dlsym(handle, "nbd_" #name)); \
   if (library.name == nullptr) return loader_error();
   POWERCUT_NBD_FUNCTIONS(POWERCUT_NBD_LOAD)

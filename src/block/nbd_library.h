@@ -11,29 +11,29 @@
 namespace powercut {
 
 // The functions that powercut calls, by their names without nbd_.
-#define POWERCUT_NBD_FUNCTIONS(FUNCTION)                                                        \
-  FUNCTION(create)                                                                              \
-  FUNCTION(close)                                                                               \
-  FUNCTION(get_error)                                                                           \
-  FUNCTION(get_errno)                                                                           \
-  FUNCTION(add_meta_context)                                                                    \
-  FUNCTION(aio_connect_uri)                                                                     \
-  FUNCTION(aio_is_connecting)                                                                   \
-  FUNCTION(aio_is_ready)                                                                        \
-  FUNCTION(aio_disconnect)                                                                      \
-  FUNCTION(poll)                                                                                \
-  FUNCTION(get_size)                                                                            \
-  FUNCTION(get_block_size)                                                                      \
-  FUNCTION(is_read_only)                                                                        \
-  FUNCTION(can_multi_conn)                                                                      \
-  FUNCTION(can_flush)                                                                           \
-  FUNCTION(can_fua)                                                                             \
-  FUNCTION(can_zero)                                                                            \
-  FUNCTION(can_meta_context)                                                                    \
-  FUNCTION(pread)                                                                               \
-  FUNCTION(pwrite)                                                                              \
-  FUNCTION(zero)                                                                                \
-  FUNCTION(flush)                                                                               \
+#define POWERCUT_NBD_FUNCTIONS(FUNCTION) \
+  FUNCTION(create)                       \
+  FUNCTION(close)                        \
+  FUNCTION(get_error)                    \
+  FUNCTION(get_errno)                    \
+  FUNCTION(add_meta_context)             \
+  FUNCTION(aio_connect_uri)              \
+  FUNCTION(aio_is_connecting)            \
+  FUNCTION(aio_is_ready)                 \
+  FUNCTION(aio_disconnect)               \
+  FUNCTION(poll)                         \
+  FUNCTION(get_size)                     \
+  FUNCTION(get_block_size)               \
+  FUNCTION(is_read_only)                 \
+  FUNCTION(can_multi_conn)               \
+  FUNCTION(can_flush)                    \
+  FUNCTION(can_fua)                      \
+  FUNCTION(can_zero)                     \
+  FUNCTION(can_meta_context)             \
+  FUNCTION(pread)                        \
+  FUNCTION(pwrite)                       \
+  FUNCTION(zero)                         \
+  FUNCTION(flush)                        \
   FUNCTION(block_status)
 
 struct NbdLibrary {

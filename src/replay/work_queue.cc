@@ -107,7 +107,7 @@ Status WorkQueue::drain() {
     if (!worker->next.pieces.empty()) POWERCUT_TRY_STATUS(hand_over(*worker));
   }
   MutexLock lock(mutex_);
-  while (batches_under_way_ > 0) has_room_.wait(lock);
+  while (batches_under_way_ > 0) all_done_.wait(lock);
   return status();
 }
 
@@ -136,7 +136,10 @@ void WorkQueue::run(Worker& worker) {
     if (error) remember(*std::move(error), std::prev(piece)->entry);
     --batches_under_way_;
     bytes_under_way_ -= batch.bytes;
-    has_room_.notify_all();
+    if (batches_under_way_ == 0) all_done_.notify_one();
+    // Not for every batch: each time, the caller would take the processor from a worker.
+    if (error_ || (batches_under_way_ <= kMaxBatches / 2 && bytes_under_way_ <= kMaxBytes / 2))
+      has_room_.notify_one();
   }
 }
 

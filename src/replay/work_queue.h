@@ -75,7 +75,8 @@ class WorkQueue {
   std::vector<std::unique_ptr<Worker>> workers_;
 
   Mutex mutex_;
-  CondVar has_room_;  // also: everything is done
+  CondVar has_room_;
+  CondVar all_done_;
   std::size_t batches_under_way_ POWERCUT_GUARDED_BY(mutex_) = 0;
   ByteCount bytes_under_way_ POWERCUT_GUARDED_BY(mutex_) = 0;
   bool stopping_ POWERCUT_GUARDED_BY(mutex_) = false;
