@@ -89,6 +89,13 @@ inline constexpr std::uint8_t kKindZeroes = 32;   // reads as zeroes: a discard,
 inline constexpr std::uint8_t kKindPending = 64;  // holds the place of a flush
 inline constexpr std::uint8_t kKindLarge = 128;   // see its LargeEntryDisk
 
+// A number of `count` bytes, the least significant first.
+inline std::uint64_t unpack(const std::uint8_t* bytes, std::size_t count) {
+  std::uint64_t value = 0;
+  for (std::size_t i = count; i-- > 0;) value = value << 8 | bytes[i];
+  return value;
+}
+
 struct EntryDisk {
   std::uint8_t log_sector[5];  // of its header, in the log
   std::uint8_t sector[5];

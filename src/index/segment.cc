@@ -9,12 +9,6 @@
 namespace powercut::index {
 namespace {
 
-std::uint64_t unpack(const std::uint8_t* bytes, std::size_t count) {
-  std::uint64_t value = 0;
-  for (std::size_t i = count; i-- > 0;) value = value << 8 | bytes[i];
-  return value;
-}
-
 // The first position in [low, high) whose value is not below the limit; values rise.
 template <typename At>
 std::uint64_t first_not_below(std::uint64_t low, std::uint64_t high, std::uint64_t limit,

@@ -38,12 +38,6 @@ bool pack(std::uint64_t value, std::uint8_t* bytes, std::size_t count) {
   return value == 0;
 }
 
-std::uint64_t unpack(const std::uint8_t* bytes, std::size_t count) {
-  std::uint64_t value = 0;
-  for (std::size_t i = count; i-- > 0;) value = value << 8 | bytes[i];
-  return value;
-}
-
 // Which entry wrote each sector of a leaf last, and how many runs that makes.
 class LeafPainting {
  public:

@@ -15,7 +15,7 @@
 namespace powercut::replay {
 namespace {
 
-constexpr std::uint64_t kProgressInterval = 256;  // pieces
+constexpr std::uint64_t kPiecesPerProgress = 256;
 
 // A device as a file to copy from.
 class DeviceAsFile final : public File {
@@ -135,7 +135,7 @@ class Jumper {
   }
 
   Status add(const index::Extent& extent, bool is_noise) {
-    if (options_.progress && totals_.pieces % kProgressInterval == 0) {
+    if (options_.progress && totals_.pieces % kPiecesPerProgress == 0) {
       options_.progress(extent.range.begin);
     }
     if (is_noise) return make_noise(extent.range);

@@ -16,7 +16,7 @@
 namespace powercut::replay {
 namespace {
 
-constexpr std::uint64_t kProgressInterval = 64;  // entries
+constexpr std::uint64_t kEntriesPerProgress = 64;
 
 class Replayer {
  public:
@@ -41,7 +41,7 @@ class Replayer {
       const auto entry = reader_.next();
       if (!entry) break;
       POWERCUT_TRY_STATUS(in_order(apply(*entry)));
-      if (options_.progress && reader_.position() % kProgressInterval == 0) {
+      if (options_.progress && reader_.position() % kEntriesPerProgress == 0) {
         options_.progress(reader_.position());
       }
     }

@@ -15,7 +15,7 @@ using findings::Digest;
 
 // More in a row than this nobody reads; the findings have them.
 constexpr std::size_t kFlushRowsShown = 200;
-constexpr std::size_t kEntriesListed = 100;
+constexpr std::size_t kEntriesOnPage = 100;
 
 enum class Verdict { kPassed, kFailed, kUnknown };
 
@@ -185,7 +185,7 @@ Html flushes(const Digest& digest) {
       others.empty()
           ? "All of them are needed."
           : fmt::format("{} of {} made no difference: {}.", number_text(others.size()),
-                        number_text(digest.flushes.size()), entries_text(others, kEntriesListed));
+                        number_text(digest.flushes.size()), entries_text(others, kEntriesOnPage));
   return fill(templates::kFlushes,
               {{"table", rows.empty() ? Html{} : fill(templates::kFlushTable, {{"rows", rows}})},
                {"others", fill(templates::kAside, {{"text", html_text(rest)}})}});

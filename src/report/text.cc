@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kOutputLinesShown = 12;
 constexpr std::size_t kCausesShown = 20;
 constexpr std::size_t kFlushesShown = 8;
-constexpr std::size_t kEntriesListed = 40;
+constexpr std::size_t kEntriesInText = 40;
 constexpr std::size_t kBriefBytes = 80;
 constexpr std::size_t kMarkBytes = 40;
 constexpr std::size_t kPlaceBytes = 80;
@@ -234,11 +234,11 @@ std::string flushes_text(const std::vector<findings::FlushVerdict>& flushes, con
   text += shown;
   if (needed.size() > kFlushesShown) {
     needed.erase(needed.begin(), needed.begin() + kFlushesShown);
-    text += fmt::format("  needed, too: {}\n", entries_text(needed, kEntriesListed));
+    text += fmt::format("  needed, too: {}\n", entries_text(needed, kEntriesInText));
   }
   if (!others.empty()) {
     text +=
-        fmt::format("  never made a difference here: {}\n", entries_text(others, kEntriesListed));
+        fmt::format("  never made a difference here: {}\n", entries_text(others, kEntriesInText));
   }
   return text;
 }

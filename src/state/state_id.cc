@@ -31,7 +31,7 @@ class Words {
 };
 
 // As to_string prints it, so that a state has one text: no sign, no leading zero.
-std::optional<std::uint64_t> parse_number(std::string_view text) {
+std::optional<std::uint64_t> parse_canonical(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
@@ -45,8 +45,9 @@ std::optional<std::vector<NumberRange>> parse_list(std::string_view text) {
     const std::size_t end = std::min(text.find('.', begin), text.size());
     const std::string_view range = text.substr(begin, end - begin);
     const std::size_t dash = range.find('-');
-    const auto first = parse_number(range.substr(0, dash));
-    const auto last = dash == std::string_view::npos ? first : parse_number(range.substr(dash + 1));
+    const auto first = parse_canonical(range.substr(0, dash));
+    const auto last =
+        dash == std::string_view::npos ? first : parse_canonical(range.substr(dash + 1));
     if (!first || !last || *first > *last) return std::nullopt;
     if (dash != std::string_view::npos && *first == *last) return std::nullopt;
     if (!ranges.empty() && *first <= ranges.back().last) return std::nullopt;
@@ -98,7 +99,7 @@ class Parser {
 
   Result<std::uint64_t> number(std::string_view what) {
     const auto word = words_.next();
-    const auto value = word ? parse_number(*word) : std::nullopt;
+    const auto value = word ? parse_canonical(*word) : std::nullopt;
     if (!value) return wrong(fmt::format("there is no number behind '{}'", what));
     return *value;
   }

@@ -17,7 +17,7 @@ namespace {
 using flags::Arguments;
 using flags::Kind;
 
-constexpr std::size_t kMarksShown = 20;
+constexpr std::size_t kMarksShown = 20;  // as the help of --marks says
 
 struct Amount {
   std::string name;
@@ -273,7 +273,7 @@ const flags::Command& info_command() {
            "ends."},
       .positionals = {{.name = "LOG", .help = "A log: a file or block device."}},
       .flags = {{.name = "marks",
-                 .help = fmt::format("List every mark, not only the first {}.", kMarksShown),
+                 .help = "List every mark, not only the first 20.",
                  .kind = Kind::kBool},
                 {.name = "json",
                  .help = "The same facts as one JSON object, all marks included.",

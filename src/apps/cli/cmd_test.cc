@@ -127,12 +127,12 @@ std::vector<Flag> test_flags() {
       flag.required = false;
       flag.default_text = "a temporary file, which is kept if a state fails";
     } else if (flag.name == "fs") {
-      flag.help +=
-          " Each state is judged by the ready checker for this type, which powercut-explore(1) "
+      flag.more_help =
+          "Each state is judged by the ready checker for this type, which powercut-explore(1) "
           "describes (ext2, ext3, ext4, xfs, btrfs, vfat, f2fs; of others it is tried whether they "
           "can be mounted), and mounted for --app and the command of --check.";
     } else if (flag.name == "mount-options") {
-      flag.help += " States are mounted with the same.";
+      flag.more_help = "States are mounted with the same.";
     }
   }
   const auto shared = exploration_flags();

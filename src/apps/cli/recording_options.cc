@@ -77,8 +77,8 @@ Result<RecordingPlan> recording_plan_from(const Arguments& arguments) {
 }
 
 std::vector<Flag> recording_flags() {
-  const std::string ways = "What the disk becomes (one of these)";
-  const std::string log = "The log";
+  constexpr const char* ways = "What the disk becomes (one of these)";
+  constexpr const char* log = "The log";
   return {
       {.name = "fs",
        .value_name = "TYPE",

@@ -105,7 +105,7 @@ Result<int> list_states(const Arguments& arguments) {
 }
 
 std::vector<flags::Flag> state_listing_flags() {
-  const std::string group = "Listing";
+  constexpr const char* group = "Listing";
   return {
       {.name = "list",
        .help = "Run no checker, but print the distinct crash states, one line of JSON for each: "

@@ -47,9 +47,6 @@ std::optional<std::uint64_t> to_size(std::string_view text) {
   return number ? checked_multiply(*number, factor) : std::nullopt;
 }
 
-// How flags are written where they are given.
-enum class Style { kOptions, kParameters };
-
 std::optional<bool> to_bool(const std::string& text) {
   constexpr std::array<std::string_view, 5> kOn = {"on", "true", "yes", "1", "enable"};
   constexpr std::array<std::string_view, 5> kOff = {"off", "false", "no", "0", "disable"};
@@ -133,6 +130,8 @@ std::optional<std::uint64_t> Arguments::optional_integer(std::string_view name) 
 // CLI11 takes the words apart; what they mean, and every message, is ours.
 class Parser {
  public:
+  // How flags are written where they are given.
+  enum class Style { kOptions, kParameters };
   Parser(const Command& command, Style style) : command_(command), style_(style) {}
 
   [[nodiscard]] Result<Arguments> parse(std::span<const std::string> words) {
@@ -342,7 +341,7 @@ class Parser {
   [[nodiscard]] Status check_exclusions() const {
     for (const Flag& flag : command_.flags) {
       if (!result_.given(flag.name)) continue;
-      for (const std::string& other : flag.excludes) {
+      for (const Text& other : flag.excludes) {
         if (is_in_force(flag.name) && is_in_force(other))
           return usage_error(fmt::format("'{}' and '{}{}' cannot be given together", show(flag),
                                          style_ == Style::kOptions ? "--" : "", other));
@@ -361,11 +360,11 @@ class Parser {
 };
 
 Result<Arguments> parse(const Command& command, std::span<const std::string> words) {
-  return Parser(command, Style::kOptions).parse(words);
+  return Parser(command, Parser::Style::kOptions).parse(words);
 }
 
 Result<Arguments> parse_parameters(const Command& command, const Parameters& parameters) {
-  return Parser(command, Style::kParameters).parse_parameters(parameters);
+  return Parser(command, Parser::Style::kParameters).parse_parameters(parameters);
 }
 
 }  // namespace powercut::flags

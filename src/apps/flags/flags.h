@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -22,32 +23,47 @@ enum class Kind {
   kSize,     // bytes; K, M, G, T (or KiB ...) multiply by powers of 1024
 };
 
+// A literal. Tables of them need no code to be made, which halves the time to compile them.
+class Text : public std::string_view {
+ public:
+  constexpr Text() = default;
+  constexpr Text(const char* literal) : std::string_view(literal) {}
+  operator std::string() const { return std::string(data(), size()); }
+  [[nodiscard]] const char* c_str() const { return data(); }
+  friend std::string operator+(const std::string& left, Text right) {
+    return left + std::string(right);
+  }
+  friend std::string operator+(Text left, const std::string& right) {
+    return std::string(left) + right;
+  }
+};
+
 struct Range {
   std::uint64_t least = 0;
   std::uint64_t greatest = std::numeric_limits<std::uint64_t>::max();
 };
 
 struct Flag {
-  std::string name;        // long, without the dashes
-  char short_name = 0;     // 0: none
-  std::string value_name;  // "PATH"; empty for a kBool
-  std::string help;        // whole sentences; "\n\n" parts paragraphs
+  Text name;            // long, without the dashes
+  char short_name = 0;  // 0: none
+  Text value_name;      // "PATH"; empty for a kBool
+  Text help;            // whole sentences; "\n\n" parts paragraphs
   Kind kind = Kind::kText;
-  std::string default_value = {};  // used and shown when the flag is not given
-  std::string default_text = {};   // only shown, where the default is not a constant
+  Text default_value = {};  // used and shown when the flag is not given
+  Text default_text = {};   // only shown, where the default is not a constant
   bool required = false;
   bool repeated = false;
   Range range = {};                       // of kInteger and kSize
   std::vector<std::string> choices = {};  // of kText: nothing else is taken
-  std::vector<std::string> excludes =
-      {};                  // names of flags that cannot be given together with this one
-  std::string group = {};  // heading in --help and the man page; empty: "Options"
+  std::vector<Text> excludes = {};  // names of flags that cannot be given together with this one
+  Text group = {};                  // heading in --help and the man page; empty: "Options"
   bool hidden = false;
+  Text more_help = {};  // behind `help`, where a command has another's flag and more to say of it
 };
 
 struct Positional {
-  std::string name;  // "LOG": how usage shows it, and how run() asks for it
-  std::string help;
+  Text name;  // "LOG": how usage shows it, and how run() asks for it
+  Text help;
   Kind kind = Kind::kText;
   bool required = true;
   bool repeated = false;  // only the last one
@@ -55,37 +71,37 @@ struct Positional {
 
 // What stands behind "--": a command with its arguments, taken as it is.
 struct Trailing {
-  std::string usage;  // "COMMAND [ARG...]"
-  std::string help;
+  Text usage;  // "COMMAND [ARG...]"
+  Text help;
   bool required = true;
 };
 
 struct Example {
-  std::string text;
-  std::string command;  // may have several lines
+  Text text;
+  Text command;  // may have several lines
 };
 
 struct Item {  // an environment variable, an exit status, a file: the term and what it means
-  std::string term;
-  std::string help;
+  Text term;
+  Text help;
 };
 
 struct Section {
-  std::string title;
-  std::vector<std::string> paragraphs;
+  Text title;
+  std::vector<Text> paragraphs;
 };
 
 struct Command {
-  std::string name;
-  std::string summary;                        // one line, lower case, no full stop
-  std::vector<std::string> description = {};  // paragraphs
+  Text name;
+  Text summary;                        // one line, lower case, no full stop
+  std::vector<Text> description = {};  // paragraphs
   std::vector<Positional> positionals = {};
   std::optional<Trailing> trailing = {};
   std::vector<Flag> flags = {};
   std::vector<Section> sections = {};  // more to say, behind the options
   std::vector<Example> examples = {};
-  std::vector<Item> exit_statuses = {};    // where they differ from the program's
-  std::vector<std::string> see_also = {};  // "powercut-replay(1)"
+  std::vector<Item> exit_statuses = {};  // where they differ from the program's
+  std::vector<Text> see_also = {};       // "powercut-replay(1)"
   // Gives the exit status; an error is printed by the caller, once. Null: the program has commands
   // only.
   Result<int> (*run)(const Arguments&) = nullptr;
@@ -96,7 +112,7 @@ struct Program {
   // The program itself: name, summary, description, global flags; positionals and run() if it has
   // no commands.
   Command root;
-  std::string version;
+  Text version;
   std::vector<const Command*> commands = {};
   std::vector<Item> environment = {};
   std::vector<Item> exit_statuses = {};

@@ -21,7 +21,7 @@ class HelpWriter {
       text_ += fmt::format("{:{}}{}\n", "", indent, line);
   }
 
-  void section(const std::string& title, const std::vector<std::string>& paragraphs) {
+  void section(const std::string& title, const std::vector<Text>& paragraphs) {
     text_ += fmt::format("\n{}:\n", title);
     for (std::size_t i = 0; i < paragraphs.size(); ++i) {
       if (i > 0) text_ += '\n';
@@ -94,7 +94,7 @@ std::string help_text(const Program& program, const Command& command, std::size_
                             command.summary));
   out.blank();
   out.paragraph("Usage: " + usage_line(program, command));
-  for (const std::string& paragraph : command.description) {
+  for (const Text& paragraph : command.description) {
     out.blank();
     out.paragraph(paragraph);
   }

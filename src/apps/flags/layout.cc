@@ -17,6 +17,7 @@ std::string flag_term(const Program& program, const Flag& flag) {
 
 std::string flag_help(const Flag& flag) {
   std::string help = flag.help;
+  if (!flag.more_help.empty()) help += " " + flag.more_help;
   // "on|off" as the value's name lists them already.
   if (!flag.choices.empty() && flag.value_name.find('|') == std::string::npos)
     help += fmt::format(" One of: {}.", fmt::join(flag.choices, ", "));

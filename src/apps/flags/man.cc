@@ -114,7 +114,7 @@ void write_options(PageWriter& page, const Program& program, const Command& comm
 }
 
 void write_see_also(PageWriter& page, const Program& program, const Command& command) {
-  std::vector<std::string> pages = command.see_also;
+  std::vector<std::string> pages(command.see_also.begin(), command.see_also.end());
   if (&command != &program.root) pages.insert(pages.begin(), program.root.name + "(1)");
   if (&command == &program.root) {
     for (const Command* child : program.commands) {
@@ -136,7 +136,7 @@ std::string man_page(const Program& program, const Command& command) {
   page.section("Synopsis");
   page.bold(usage_line(program, command));
   page.section("Description");
-  for (const std::string& paragraph : command.description) page.paragraph(paragraph);
+  for (const Text& paragraph : command.description) page.paragraph(paragraph);
   if (is_root && !program.commands.empty()) {
     page.section("Commands");
     for (const Command* child : program.commands) {
@@ -146,7 +146,7 @@ std::string man_page(const Program& program, const Command& command) {
   write_options(page, program, command);
   for (const Section& section : command.sections) {
     page.section(section.title);
-    for (const std::string& paragraph : section.paragraphs) page.paragraph(paragraph);
+    for (const Text& paragraph : section.paragraphs) page.paragraph(paragraph);
   }
   if (!command.examples.empty()) page.section("Examples");
   for (const Example& example : command.examples) {

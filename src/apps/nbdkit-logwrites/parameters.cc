@@ -10,7 +10,7 @@ namespace {
 using flags::Flag;
 using flags::Kind;
 
-const std::string kOnOff = "on|off";
+constexpr const char* kOnOff = "on|off";
 
 std::vector<Flag> logwrites_flags() {
   return {

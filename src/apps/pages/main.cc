@@ -21,7 +21,7 @@ Status write_completion(const flags::Program& program, const std::filesystem::pa
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return os_error("cannot make the folder " + folder.string(), error.value());
-  const auto path = folder / program.root.name;
+  const auto path = folder / std::string(program.root.name);
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << flags::bash_completion(program);
   file.close();
