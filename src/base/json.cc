@@ -55,9 +55,9 @@ Json& Json::operator[](std::string_view name) {
   if (std::holds_alternative<std::nullptr_t>(value_)) value_ = Object();
   auto* const object = std::get_if<Object>(&value_);
   POWERCUT_CHECK(object != nullptr);
-  const auto found = std::ranges::find(*object, name, &Member::name);
-  if (found != object->end()) return found->value;
-  return object->emplace_back(Member{std::string(name), {}}).value;
+  const auto found = std::ranges::find(*object, name, &Member::first);
+  if (found != object->end()) return found->second;
+  return object->emplace_back(std::string(name), nullptr).second;
 }
 
 void Json::update(Json object) {

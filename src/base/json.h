@@ -21,7 +21,7 @@ namespace powercut {
 // function that is called on another kind than it says is a mistake of the caller's (CHECK).
 class Json {
  public:
-  struct Member;
+  using Member = std::pair<std::string, Json>;
 
   // Implicit, so that it can be written down as {{"entry", 7}, {"flags", {{"fua", true}}}}. Braces
   // are an object, always; array() makes a list. Integers are exact.
@@ -72,11 +72,6 @@ class Json {
 
   std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, std::string, Array, Object>
       value_;
-};
-
-struct Json::Member {
-  std::string name;
-  Json value;
 };
 
 }  // namespace powercut
