@@ -86,17 +86,15 @@ Result<std::unique_ptr<PosixFile>> PosixFile::open(const std::string& path,
 Result<std::unique_ptr<PosixFile>> PosixFile::open_temporary() {
   const char* directory = std::getenv("TMPDIR");
   if (directory == nullptr || *directory == '\0') directory = "/tmp";
+  // Without a name, nothing stays behind whenever we are killed; not every file system can do it.
+  if (auto nameless = open_nameless_in(directory)) return nameless;
   std::string path = fmt::format("{}/powercut-XXXXXX", directory);
-  // Without a name, nothing stays behind whenever we are killed.
-  UniqueFd fd(::open(directory, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600));
-  if (!fd.valid()) {  // not every file system can do it
-    fd = UniqueFd(::mkostemp(path.data(), O_CLOEXEC));
-    if (!fd.valid()) {
-      return os_error(fmt::format(
-          "cannot make a temporary file in '{}' (set TMPDIR to another place)", directory));
-    }
-    ::unlink(path.c_str());
+  UniqueFd fd(::mkostemp(path.data(), O_CLOEXEC));
+  if (!fd.valid()) {
+    return os_error(fmt::format(
+        "cannot make a temporary file in '{}' (set TMPDIR to another place)", directory));
   }
+  ::unlink(path.c_str());
   return std::unique_ptr<PosixFile>(new PosixFile(std::move(path), std::move(fd), false, 1, false));
 }
 

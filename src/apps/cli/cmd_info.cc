@@ -17,7 +17,8 @@ namespace {
 using flags::Arguments;
 using flags::Kind;
 
-constexpr std::size_t kMarksShown = 20;  // as the help of --marks says
+constexpr std::size_t kMarksShown = 20;
+static_assert(kMarksShown == 20, "the help of --marks says so, too");
 
 struct Amount {
   std::string name;

@@ -7,3 +7,6 @@ powercut blame x.log 0,4K --at start
 powercut blame x.log 1K,512 --json
 powercut blame x.log 3000,1M --size 1M
 powercut blame x.log 4K --size 1M
+# A mark that is no UTF-8.
+make_log bytes.log "$(printf 'mark:caf\351')" write:0:A
+powercut blame bytes.log 0 --size 1M --json
