@@ -29,21 +29,24 @@ if(POWERCUT_SANITIZE)
     add_compile_options(-Wno-tsan)
   endif()
 endif()
-if(POWERCUT_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
-endif()
 
 # Two ways to spend less time on headers, a third of the time each: what nearly every file includes is parsed once for
 # all libraries and once, with GoogleTest, for all tests; and the files of a library are compiled several in one go.
-# Files include what they use all the same; the tsan preset builds without either, and so holds them to it.
+# Files include what they use all the same: tools/check reads them without either, and so holds them to it.
 option(POWERCUT_UNITY "Compile several files of a library in one go" ON)
 option(POWERCUT_PRECOMPILE "Precompile the headers that nearly every file includes" ON)
 set(precompiled_headers
   <algorithm> <chrono> <condition_variable> <cstdint> <functional> <map> <memory> <mutex> <optional> <span> <string>
   <string_view> <thread> <unordered_map> <variant> <vector> <fmt/format.h> <tl/expected.hpp>)
+# A test's own code is compiled quickly rather than to run fast, and is nothing to libFuzzer.
+set(options_powercut_precompiled_test $<IF:$<CXX_COMPILER_ID:Clang>,-O0,-O1>)
+set(options_powercut_precompiled)
+if(POWERCUT_FUZZ)
+  set(options_powercut_precompiled -fsanitize=fuzzer-no-link)
+endif()
 if(POWERCUT_PRECOMPILE)
-  # g++ 12 does not take what was precompiled for a system's header, and sees accesses out of bounds in its own std::string.
-  # The tsan preset has these warnings.
+  # g++ 12 does not take what was precompiled for a system's header, and sees accesses out of bounds in its own
+  # std::string.
   target_compile_options(powercut_warnings INTERFACE
     $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread -Wno-stringop-overflow -Wno-array-bounds>)
   # Programs, as the tests are, are compiled with other options than what goes into a library.
@@ -52,16 +55,27 @@ if(POWERCUT_PRECOMPILE)
   add_executable(powercut_precompiled_test EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/precompiled.cc)
   target_precompile_headers(powercut_precompiled PRIVATE ${precompiled_headers})
   target_precompile_headers(powercut_precompiled_test PRIVATE ${precompiled_headers} <gmock/gmock.h> <gtest/gtest.h>)
+  foreach(target powercut_precompiled powercut_precompiled_test)
+    target_compile_options(${target} PRIVATE ${options_${target}})
+  endforeach()
   target_link_libraries(powercut_precompiled PRIVATE powercut_options powercut_warnings fmt::fmt tl::expected)
   target_link_libraries(powercut_precompiled_test PRIVATE powercut_options powercut_warnings fmt::fmt tl::expected
                         GTest::gmock)
 endif()
 
-# powercut_precompile(TARGET FROM): FROM is powercut_precompiled or powercut_precompiled_test.
+# powercut_precompile(TARGET FROM): FROM is powercut_precompiled or powercut_precompiled_test; TARGET is compiled with
+# the same options.
 function(powercut_precompile target from)
+  target_compile_options(${target} PRIVATE ${options_${from}})
   if(POWERCUT_PRECOMPILE)
     target_precompile_headers(${target} REUSE_FROM ${from})
   endif()
+endfunction()
+
+# powercut_support(TARGET): a library that only tests use.
+function(powercut_support target)
+  powercut_precompile(${target} powercut_precompiled)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${POWERCUT_UNITY} UNITY_BUILD_BATCH_SIZE 8)
 endfunction()
 
 # powercut_library(NAME [INTERNAL] [SOURCES ...] [LINKS ...] [PRIVATE_LINKS ...] [TESTS ...])

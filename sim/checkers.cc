@@ -12,8 +12,6 @@
 namespace powercut::sim {
 namespace {
 
-using Kind = SimRequest::Kind;
-
 constexpr std::size_t kMaxViolations = 20;
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 

@@ -13,7 +13,6 @@
 namespace powercut::sim {
 namespace {
 
-using Kind = SimRequest::Kind;
 using testing::IsEmpty;
 using testing::Not;
 

@@ -3,8 +3,6 @@
 
 namespace powercut::sim {
 
-using Kind = SimRequest::Kind;
-
 Status carry_out(Subject& subject, SimRequest& request) {
   BlockDevice& device = subject.device();
   const Fua fua = request.fua ? Fua::kYes : Fua::kNo;

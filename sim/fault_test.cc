@@ -28,7 +28,6 @@ namespace {
 
 using record::OnLogError;
 using record::RecordingDevice;
-using Kind = SimRequest::Kind;
 
 constexpr ByteCount kDeviceSize = 32 * kKiB;
 constexpr std::uint64_t kNoFault = ~std::uint64_t{0};

@@ -49,6 +49,7 @@ struct SimRequest {
     return {};
   }
 };
+using Kind = SimRequest::Kind;
 
 struct SimEntry {
   std::uint64_t flags = 0;

@@ -17,12 +17,11 @@
 #include "log/reader.h"
 #include "sim/checkers.h"
 #include "sim/client.h"
+#include "support/rounds.h"
 #include "support/shared_file.h"
 
 namespace powercut::sim {
 namespace {
-
-using Kind = SimRequest::Kind;
 
 constexpr ByteCount kDeviceSize = 4096;
 constexpr std::size_t kStepsPerRequest = 3;  // submit; let it reach the device; let the device end
@@ -225,7 +224,9 @@ void run_all(std::string_view names) {
     requests.push_back(request_named(names[i]));
     steps.insert(steps.end(), kStepsPerRequest, i);
   }
+  std::uint64_t nr = 0;
   do {
+    if (nr++ % test::kOneIn != 0) continue;
     const auto history = run(requests, steps);
     const auto order = fmt::format("requests {} steps {}", names, fmt::join(steps, ""));
     ASSERT_TRUE(history) << order << ": stuck";

@@ -35,7 +35,6 @@
 namespace powercut::sim {
 namespace {
 
-using Kind = SimRequest::Kind;
 using std::chrono::milliseconds;
 
 constexpr ByteCount kDiskSize = 4 * kMiB;

@@ -23,7 +23,6 @@
 namespace powercut::sim {
 namespace {
 
-using Kind = SimRequest::Kind;
 using test::VolatileFile;
 
 struct Snapshot {

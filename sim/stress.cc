@@ -19,8 +19,6 @@
 namespace powercut::sim {
 namespace {
 
-using Kind = SimRequest::Kind;
-
 // What the current thread is doing, for the device's hooks.
 thread_local SimRequest* current_request = nullptr;
 thread_local Prng* current_delays = nullptr;

@@ -11,6 +11,7 @@
 #include "state/enumeration.h"
 #include "support/crash_states.h"
 #include "support/fake_judge.h"
+#include "support/rounds.h"
 
 namespace powercut::explore {
 namespace {
@@ -254,9 +255,9 @@ bool can_fail(const Steps& steps, bool has_ticks, const std::vector<Flush>& flus
 
 TEST(Barrier, AFlushThereRulesTheFailureOut) {
   const std::uint64_t first = seed_of_this_run();
-  int nr_with_barrier = 0;
-  int nr_hopeless = 0;
-  for (std::uint64_t seed = first; seed < first + 3000; ++seed) {
+  std::uint64_t nr_with_barrier = 0;
+  std::uint64_t nr_hopeless = 0;
+  for (std::uint64_t seed = first; seed < first + test::rounds(3000); ++seed) {
     Prng prng(seed);
     const Steps steps = random_steps(prng);
     const bool has_ticks = prng.one_in(2);
@@ -296,8 +297,8 @@ TEST(Barrier, AFlushThereRulesTheFailureOut) {
       ASSERT_TRUE(can_fail(steps, has_ticks, everywhere, prefix, fails)) << prefix;
     }
   }
-  EXPECT_GT(nr_with_barrier, 100);
-  EXPECT_GT(nr_hopeless, 50);
+  EXPECT_GT(nr_with_barrier, test::rounds(100));
+  EXPECT_GT(nr_hopeless, test::rounds(50));
 }
 
 }  // namespace

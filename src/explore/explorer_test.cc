@@ -13,6 +13,7 @@
 
 #include "base/mutex.h"
 #include "support/crash_states.h"
+#include "support/rounds.h"
 #include "support/temporary_directory.h"
 
 namespace powercut::explore {
@@ -115,7 +116,7 @@ class ExplorerTest : public testing::Test {
 };
 
 TEST_F(ExplorerTest, GivesEachStateOfEachModelOnce) {
-  for (std::uint64_t seed = 1; seed <= 90; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(90); ++seed) {
     Prng prng(seed);
     const auto kind = static_cast<CrashLog::Ticks>(seed % 3);
     const CrashLog log = CrashLog::random(prng, kSectors, kind);

@@ -10,6 +10,7 @@
 #include "base/prng.h"
 #include "support/crash_states.h"
 #include "support/fake_judge.h"
+#include "support/rounds.h"
 
 namespace powercut::explore {
 namespace {
@@ -169,9 +170,9 @@ TEST(FlushAudit, EndsWhenItIsInterruptedAndLooksAtNoMoreThanTheLimit) {
 TEST(FlushAudit, NeededIsWhatRulesOutAllFailingContentsOfRandomLogs) {
   const char* text = std::getenv("POWERCUT_TEST_SEED");
   const std::uint64_t first = text != nullptr ? std::strtoull(text, nullptr, 0) : 20261123;
-  int nr_needed = 0;
-  int nr_not_needed = 0;
-  for (std::uint64_t seed = first; seed < first + 500; ++seed) {
+  std::uint64_t nr_needed = 0;
+  std::uint64_t nr_not_needed = 0;
+  for (std::uint64_t seed = first; seed < first + test::rounds(500); ++seed) {
     Prng prng(seed);
     const CrashLog log = CrashLog::random(prng, kSectors, CrashLog::Ticks::kNone);
     SCOPED_TRACE(testing::Message() << "POWERCUT_TEST_SEED=" << seed << ": " << log.text());
@@ -195,11 +196,11 @@ TEST(FlushAudit, NeededIsWhatRulesOutAllFailingContentsOfRandomLogs) {
       if (is_needed) expected.push_back(entry);
     }
     ASSERT_EQ(needed(verdicts), expected);
-    nr_needed += static_cast<int>(expected.size());
-    nr_not_needed += static_cast<int>(verdicts.size() - expected.size());
+    nr_needed += expected.size();
+    nr_not_needed += verdicts.size() - expected.size();
   }
-  EXPECT_GT(nr_needed, 25);
-  EXPECT_GT(nr_not_needed, 50);
+  EXPECT_GT(nr_needed, test::rounds(25));
+  EXPECT_GT(nr_not_needed, test::rounds(50));
 }
 
 }  // namespace

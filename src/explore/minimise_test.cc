@@ -9,6 +9,7 @@
 
 #include "base/prng.h"
 #include "support/fake_judge.h"
+#include "support/rounds.h"
 
 namespace powercut::explore {
 namespace {
@@ -188,7 +189,7 @@ CrashState state_of(std::size_t writes, Mask lost) {
 TEST(Minimise, OfAnyPredicateTheResultFailsAndIsMinimal) {
   constexpr std::size_t kWrites = 6;
   const std::uint64_t first = seed_of_this_run();
-  for (std::uint64_t seed = first; seed < first + 2000; ++seed) {
+  for (std::uint64_t seed = first; seed < first + test::rounds(2000); ++seed) {
     SCOPED_TRACE(testing::Message() << "POWERCUT_TEST_SEED=" << seed);
     Prng prng(seed);
     const std::uint64_t failing = (prng() & prng()) | std::uint64_t{1} << 63;
@@ -217,7 +218,7 @@ TEST(Minimise, OfAnyPredicateTheResultFailsAndIsMinimal) {
 TEST(Minimise, OfAMonotonePredicateTheResultIsASmallestSet) {
   constexpr std::size_t kWrites = 6;
   const std::uint64_t first = seed_of_this_run();
-  for (std::uint64_t seed = first; seed < first + 2000; ++seed) {
+  for (std::uint64_t seed = first; seed < first + test::rounds(2000); ++seed) {
     SCOPED_TRACE(testing::Message() << "POWERCUT_TEST_SEED=" << seed);
     Prng prng(seed);
     std::vector<Mask> reasons;  // to lose all of one of these is enough
@@ -252,7 +253,7 @@ TEST(Minimise, OfTornWritesNoneCanBeMadeWhole) {
   CrashState all_torn = state_of(kWrites, 15);
   for (std::size_t i = 0; i < kWrites; ++i) all_torn.choice.torn.push_back({i, {{1, 2}}});
   const std::uint64_t first = seed_of_this_run();
-  for (std::uint64_t seed = first; seed < first + 2000; ++seed) {
+  for (std::uint64_t seed = first; seed < first + test::rounds(2000); ++seed) {
     SCOPED_TRACE(testing::Message() << "POWERCUT_TEST_SEED=" << seed);
     const auto fails = [&](const CrashState& state) {
       return number_of(state) == number_of(all_torn) ||

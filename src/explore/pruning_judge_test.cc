@@ -19,6 +19,7 @@
 #include "support/crash_states.h"
 #include "support/function_checker.h"
 #include "support/log_builder.h"
+#include "support/rounds.h"
 #include "support/temporary_directory.h"
 
 namespace powercut::explore {
@@ -303,12 +304,10 @@ struct Example {
   std::string identity = "function";
 };
 
-constexpr std::uint64_t kExamples = 320;
-
 TEST(PruningJudgeTest, VerdictsAreThoseOfTheChecker) {
   std::uint64_t run = 0;
   std::uint64_t by_reads = 0;
-  for (std::uint64_t seed = 0; seed < kExamples; ++seed) {
+  for (std::uint64_t seed = 0; seed < test::rounds(320); ++seed) {
     Example example(seed, seed % 3 == 0);
     const auto judge = example.judge();
     ASSERT_EQ(example.wrong_verdicts(*judge), 0U) << "seed " << seed;
@@ -320,7 +319,7 @@ TEST(PruningJudgeTest, VerdictsAreThoseOfTheChecker) {
 
 TEST(PruningJudgeTest, VerdictsOnCutsInsideRecoveriesAreThoseOfTheChecker) {
   std::uint64_t by_reads = 0;
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+  for (std::uint64_t seed = 0; seed < test::rounds(60); ++seed) {
     Example example(seed, seed % 3 == 0);
     example.depth = 1 + static_cast<unsigned>(seed % 2);
     const auto judge = example.judge();
@@ -487,7 +486,7 @@ TEST_F(CacheTest, VerdictsOfOtherLogsAreTakenWhereTheyFit) {
   std::uint64_t by_cache = 0;
   std::uint64_t run = 0;
   const Function function = Example(7, false).function;
-  for (std::uint64_t seed = 100; seed < 160; ++seed) {
+  for (std::uint64_t seed = 100; seed < 100 + test::rounds(60); ++seed) {
     Example example(seed, false);
     example.function = function;
     // So that blocks that are the same in all states of a log are not the same in all logs.

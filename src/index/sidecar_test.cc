@@ -12,6 +12,7 @@
 #include "base/prng.h"
 #include "index/log_index.h"
 #include "support/log_builder.h"
+#include "support/rounds.h"
 #include "support/temporary_directory.h"
 
 namespace powercut::index {
@@ -163,7 +164,7 @@ TEST_F(Sidecar, AnyDamagedByteIsNoticed) {
   const auto good = content();
   std::size_t noticed = 0;
   std::size_t wrong = 0;
-  for (std::size_t at = 0; at < good.size(); ++at) {
+  for (std::size_t at = 0; at < good.size(); at += test::kOneIn) {
     // What lies between the header and the first segment is nothing.
     if (at == 100) at = 64 * kKiB;
     auto bad = good;
@@ -225,7 +226,7 @@ TEST_F(Sidecar, DamageInANewerSegmentDoesNotLetAnOlderOneAnswer) {
   ASSERT_GT(good.size(), newer + 16 * kKiB);
   const auto expected = (*LogIndex::open(log.file(), {}))->look_up({0, 2 * kMiB}, all);
   std::size_t found_later = 0;
-  for (std::size_t at = newer; at < good.size(); at += 113) {
+  for (std::size_t at = newer; at < good.size(); at += 113 * test::kOneIn) {
     auto bad = good;
     bad[at] = static_cast<char>(bad[at] ^ 0x20);
     replace_by(bad);
@@ -242,7 +243,8 @@ TEST_F(Sidecar, AnyLengthIsNoticed) {
   log.write_to(log_path_);
   (void)open();
   const auto good = content();
-  for (std::size_t length = 0; length < good.size(); length += 1 + good.size() / 100) {
+  for (std::size_t length = 0; length < good.size();
+       length += 1 + good.size() / test::rounds(100)) {
     replace_by({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(length)});
     const auto opened = open();
     EXPECT_EQ(opened.index->origin(), LogIndex::Origin::kBuilt);
@@ -333,8 +335,8 @@ TEST_F(Sidecar, OfAStrangerIsNotUsed) {
 }
 
 TEST_F(Sidecar, ManyAtOnceDoNotHarmEachOther) {
-  for (int round = 0; round < 10; ++round) {
-    const LogBuilder log = random_log(14, 100 + 100 * round);
+  for (std::uint64_t round = 0; round < std::max<std::uint64_t>(3, test::rounds(10)); ++round) {
+    const LogBuilder log = random_log(14, static_cast<int>(100 + 100 * round));
     log.write_to(log_path_);
     std::vector<std::thread> threads;
     for (int i = 0; i < 6; ++i) {

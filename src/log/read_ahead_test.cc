@@ -5,6 +5,7 @@
 
 #include "base/prng.h"
 #include "io/memory_file.h"
+#include "support/rounds.h"
 
 namespace powercut::log {
 namespace {
@@ -42,7 +43,7 @@ TEST(ReadAhead, GivesTheFilesChunks) {
 TEST(ReadAhead, ChunksMayBeLeftOutAndAskedForAgain) {
   const auto bytes = content();
   const MemoryFile file("log", bytes);
-  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(50); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Prng prng(seed);
     ReadAhead ahead(file, kBegin, bytes.size());

@@ -11,6 +11,7 @@
 #include "io/posix_file.h"
 #include "state/timeline.h"
 #include "support/log_builder.h"
+#include "support/rounds.h"
 
 namespace powercut::replay {
 namespace {
@@ -65,7 +66,7 @@ TEST(Compare, FindsEveryDifferenceAndMergesNeighbours) {
 // A single differing byte, wherever it stands and on whichever side, is found.
 TEST(Compare, MissesNoByte) {
   Prng prng(1);
-  for (int i = 0; i < 200; ++i) {
+  for (std::uint64_t i = 0; i < test::rounds(200); ++i) {
     const auto left = sparse_device();
     const auto right = sparse_device();
     const ByteOffset shared = prng.below(kSize);

@@ -290,8 +290,9 @@ TEST(Jump, AgreesWithTheModelOnRandomWalks) {
 
 // The model would notice: a jump from where the image is not leaves another image.
 TEST(Jump, Canary) {
-  int noticed = 0;
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+  std::uint64_t noticed = 0;
+  const std::uint64_t nr_walks = test::rounds(100);
+  for (std::uint64_t seed = 1; seed <= nr_walks; ++seed) {
     Prng prng(seed);
     const Walk walk = random_walk(prng);
     const EntryIndex last = walk.log.nr_entries();
@@ -300,7 +301,7 @@ TEST(Jump, Canary) {
         jump(*walk.timeline, Position{last / 2, last / 2}, walk.timeline->moment(0), *walk.device));
     if (content_of(*walk.device) != walk.image(0)) ++noticed;
   }
-  EXPECT_GT(noticed, 50);
+  EXPECT_GT(noticed, nr_walks / 2);
 }
 
 TEST(Jump, AgreesWithStreaming) {
@@ -433,7 +434,7 @@ std::vector<bool> differing_sectors(ConstBytes a, ConstBytes b, std::uint32_t se
 TEST(Changes, DifferencesOfInstantsAgreeWithTheModel) {
   std::size_t nr_different = 0;
   std::size_t nr_written_only = 0;
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::rounds(300); ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Prng prng(seed);
     const Walk walk = random_walk(prng);
@@ -461,7 +462,7 @@ TEST(Changes, DifferencesOfInstantsAgreeWithTheModel) {
     nr_different += static_cast<std::size_t>(std::count(expected.begin(), expected.end(), true));
   }
   // Something differed, and not all that was written did.
-  EXPECT_GT(nr_different, 1000u);
+  EXPECT_GT(nr_different, test::rounds(1000));
   EXPECT_GT(nr_written_only, nr_different);
 }
 

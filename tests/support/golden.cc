@@ -115,8 +115,8 @@ GoldenLog golden_log(const std::string& name) {
 
 std::vector<GoldenLog> golden_logs() {
   const std::vector<std::string> names =
-      kSlowness == 1 ? golden_names()
-                     : std::vector<std::string>{"ext4-4096", "ext4-discard", "raw-fua-overlap-512"};
+      kOneIn == 1 ? golden_names()
+                  : std::vector<std::string>{"ext4-4096", "ext4-discard", "raw-fua-overlap-512"};
   std::vector<GoldenLog> logs;
   for (const std::string& name : names) logs.push_back(golden_log(name));
   return logs;
