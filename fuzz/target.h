@@ -4,6 +4,5 @@
 #include <cstddef>
 #include <cstdint>
 
-// What libFuzzer calls, and the program that runs the corpus where there is no libFuzzer
-// (run_corpus.cc). A finding is a crash: what must hold is a POWERCUT_CHECK.
+// What libFuzzer calls. A finding is a crash: what must hold is a POWERCUT_CHECK.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);

@@ -114,9 +114,9 @@ GoldenLog golden_log(const std::string& name) {
 }
 
 std::vector<GoldenLog> golden_logs() {
-  const std::vector<std::string> names =
-      kOneIn == 1 ? golden_names()
-                  : std::vector<std::string>{"ext4-4096", "ext4-discard", "raw-fua-overlap-512"};
+  std::vector<std::string> names = golden_names();
+  if (kOneIn > 1) names = {"raw-fua-overlap-512", "ext4-4096", "ext4-discard"};
+  if (kOneIn > 10) names.resize(1);
   std::vector<GoldenLog> logs;
   for (const std::string& name : names) logs.push_back(golden_log(name));
   return logs;
