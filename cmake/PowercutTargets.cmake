@@ -32,7 +32,7 @@ endif()
 
 # Two ways to spend less time on headers, a third of the time each: what nearly every file includes is parsed once for
 # all libraries and once, with GoogleTest, for all tests; and the files of a library are compiled several in one go.
-# Files include what they use all the same: tools/check reads them without either, and so holds them to it.
+# Files include what they use all the same: CI builds the tsan preset without either, and so holds them to it.
 option(POWERCUT_UNITY "Compile several files of a library in one go" ON)
 option(POWERCUT_PRECOMPILE "Precompile the headers that nearly every file includes" ON)
 set(precompiled_headers
@@ -72,8 +72,8 @@ function(powercut_precompile target from)
   endif()
 endfunction()
 
-# powercut_support(TARGET): a library that only tests use.
-function(powercut_support target)
+# powercut_compile_library(TARGET): how every library is compiled, also those that only tests use.
+function(powercut_compile_library target)
   powercut_precompile(${target} powercut_precompiled)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${POWERCUT_UNITY} UNITY_BUILD_BATCH_SIZE 8)
 endfunction()
@@ -88,8 +88,7 @@ function(powercut_library name)
     add_library(${target} STATIC ${ARG_SOURCES})
     set(scope PUBLIC)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:powercut_warnings>)
-    powercut_precompile(${target} powercut_precompiled)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ${POWERCUT_UNITY} UNITY_BUILD_BATCH_SIZE 8)
+    powercut_compile_library(${target})
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)

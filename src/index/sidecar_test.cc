@@ -166,9 +166,9 @@ TEST_F(Sidecar, AnyDamagedByteIsNoticed) {
   std::size_t wrong = 0;
   for (std::size_t at = 0; at < good.size(); at += test::kOneIn) {
     // What lies between the header and the first segment is nothing.
-    if (at == 100) at = 64 * kKiB;
+    if (at >= 100 && at < 64 * kKiB) at = 64 * kKiB;
     auto bad = good;
-    bad[at] = static_cast<char>(bad[at] ^ (1 << at % 8));
+    bad[at] = static_cast<char>(bad[at] ^ (1 << at / test::kOneIn % 8));
     replace_by(bad);
     const auto opened = open();
     expect_right(*opened.index, log);

@@ -46,7 +46,7 @@ struct GoldenLog {
 // Sorted by name; at least one.
 [[nodiscard]] std::vector<std::string> golden_names();
 [[nodiscard]] GoldenLog golden_log(const std::string& name);
-// Sorted by name; under sanitizers three of them, or one, since tests read whole devices again and again.
+// All; under sanitizers three of them, or one, since tests read whole devices again and again.
 [[nodiscard]] std::vector<GoldenLog> golden_logs();
 
 }  // namespace powercut::test
