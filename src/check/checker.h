@@ -98,6 +98,15 @@ class Checker {
   [[nodiscard]] virtual Result<std::optional<Verdict>> check(const Offer& offer,
                                                              const Limits& limits,
                                                              const Interrupt& interrupt) = 0;
+
+  // Whether there is a cheaper way to the verdict on some devices.
+  [[nodiscard]] virtual bool has_shortcut() const { return false; }
+  // The verdict of check(); nothing where only check() can tell, or if it was interrupted. What it leaves of the
+  // device is not for check(), which wants it as it was at first.
+  [[nodiscard]] virtual Result<std::optional<Verdict>> take_shortcut(const Offer&, const Limits&,
+                                                                     const Interrupt&) {
+    return std::optional<Verdict>();
+  }
 };
 
 // One checker behind the other on the same device, up to the first that fails.

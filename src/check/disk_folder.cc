@@ -13,6 +13,8 @@
 namespace powercut::check {
 namespace {
 
+constexpr ByteCount kObservedReadaheadBytes = 16 * kKiB;
+
 // A path with a blank in it would have to be quoted by every checker.
 std::string temporary_parent() {
   const char* parent = std::getenv("TMPDIR");
@@ -33,11 +35,7 @@ void remove_directory(const std::string& path) {
   // One by one from the top: should something be mounted in it still, nothing below that may be
   // touched.
   if (::rmdir((path + "/disks").c_str()) != 0 && errno != ENOENT) return;
-  for (const auto& entry : std::filesystem::directory_iterator(path, ignored)) {
-    const bool is_gone =
-        ::rmdir((entry.path() / "mnt").c_str()) == 0 || errno == ENOENT || errno == ENOTDIR;
-    if (!is_gone) return;
-  }
+  if (::rmdir((path + "/check/mnt").c_str()) != 0 && errno != ENOENT) return;
   std::filesystem::remove_all(path, ignored);
 }
 
@@ -47,16 +45,18 @@ void DiskFolder::clean_up_behind_the_killed() {
   clean_up_behind_the_dead(temporary_parent());
 }
 
-Result<std::unique_ptr<DiskFolder>> DiskFolder::make() {
+Result<std::unique_ptr<DiskFolder>> DiskFolder::make(DiskUse use) {
   const std::string parent = temporary_parent();
   clean_up_behind_the_dead(parent);
   OwnedDirectory directory = POWERCUT_TRY(make_owned_directory(parent));
   const std::string disks = directory.path + "/disks";
   auto folder = [&]() -> Result<std::unique_ptr<serve::FuseFolder>> {
     POWERCUT_TRY_STATUS(make_directory(disks));
+    POWERCUT_TRY_STATUS(make_directory(directory.path + "/check"));
     serve::FuseMountOptions options;
     options.is_below_file_system = ::geteuid() == 0;
-    options.is_cached = true;
+    options.caching.emplace().passes_flushes = use.flushes;
+    if (use.reads) options.caching->readahead_bytes = kObservedReadaheadBytes;
     return serve::FuseFolder::mount(disks, options);
   }();
   if (!folder) {
@@ -81,12 +81,6 @@ Result<std::string> DiskFolder::publish(const std::string& name,
 void DiskFolder::withdraw(const std::string& name) {
   release_file(fmt::format("{}/disks/{}", directory_.path, name));
   folder_->withdraw(name);
-}
-
-Result<std::string> DiskFolder::worker_directory(unsigned worker) {
-  std::string path = fmt::format("{}/{}", directory_.path, worker);
-  POWERCUT_TRY_STATUS(make_directory(path));
-  return path;
 }
 
 Status DiskFolder::close() {

@@ -13,16 +13,24 @@ class FuseFolder;
 
 namespace powercut::check {
 
+// What whoever publishes a device wants to know of its use.
+struct DiskUse {
+  // Which blocks are read: the kernel reads ahead but little, since each block that was read without need makes
+  // devices differ that are the same to the checker.
+  bool reads = false;
+  bool flushes = false;
+};
+
 // Devices as files for checkers, in a directory of its own that vanishes with it:
 //   DIRECTORY/disks/NAME   the devices (FUSE)
-//   DIRECTORY/WORKER/      what belongs to one worker's checks
+//   DIRECTORY/check/       what a check has to put somewhere
 //   DIRECTORY/lock         held as long as this process lives
 // Thread-safe, but for close() and the destructor.
 class DiskFolder {
  public:
   // In $TMPDIR, or /tmp, where it first cleans up behind owners that were killed. Its path needs no
   // quotes in a shell.
-  [[nodiscard]] static Result<std::unique_ptr<DiskFolder>> make();
+  [[nodiscard]] static Result<std::unique_ptr<DiskFolder>> make(DiskUse use = {});
   // Only cleans up.
   static void clean_up_behind_the_killed();
   ~DiskFolder();
@@ -37,8 +45,8 @@ class DiskFolder {
   // the device; whoever still has the file open gets EIO.
   void withdraw(const std::string& name);
 
-  // Makes it if it is absent.
-  [[nodiscard]] Result<std::string> worker_directory(unsigned worker);
+  // For one check at a time.
+  [[nodiscard]] std::string check_directory() const { return directory_.path + "/check"; }
 
   // Unmounts and removes everything. Errors where somebody still uses it.
   [[nodiscard]] Status close();

@@ -61,11 +61,11 @@ std::vector<std::uint64_t> ObservedDevice::observed() const {
   return observed_;
 }
 
-void ObservedDevice::reset(std::shared_ptr<BlockDevice> device) {
+void ObservedDevice::renew(std::shared_ptr<BlockDevice> device) {
   const MutexLock lock(mutex_);
   device_ = std::move(device);
   known_.clear();
-  observed_.clear();
+  for (const std::uint64_t block : observed_) known_.insert(block, block + 1);
 }
 
 }  // namespace powercut::check

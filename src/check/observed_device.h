@@ -16,7 +16,7 @@ inline constexpr ByteCount kObservedBlockBytes = 4096;
 // holes: they would be content that was learnt without a read. A block that has been written as a whole
 // before it is read is the checker's own, and is not counted.
 //
-// The last block may be a shorter one. Thread-safe, but for reset(), which wants no request in flight.
+// The last block may be a shorter one. Thread-safe, but for renew(), which wants no request in flight.
 class ObservedDevice final : public BlockDevice {
  public:
   explicit ObservedDevice(std::shared_ptr<BlockDevice> device) : device_(std::move(device)) {}
@@ -36,8 +36,9 @@ class ObservedDevice final : public BlockDevice {
   // flight together are in either order.
   [[nodiscard]] std::vector<std::uint64_t> observed() const;
 
-  // Begins anew, over another device or the same.
-  void reset(std::shared_ptr<BlockDevice> device);
+  // Goes on over a device that holds what the first one held at first. What has been read stays observed, what
+  // has been written is the state's again.
+  void renew(std::shared_ptr<BlockDevice> device);
 
  private:
   void note_read(ByteRange range);

@@ -24,13 +24,17 @@ class ObservedDeviceTest : public testing::Test {
   // Ten blocks, and one of 1000 bytes.
   static constexpr ByteCount kSize = 10 * kBlock + 1000;
 
-  void read(ByteOffset offset, ByteCount length) {
+  static void read(ObservedDevice& device, ByteOffset offset, ByteCount length) {
     std::vector<std::byte> buffer(length);
-    ASSERT_TRUE(device_.read(offset, buffer));
+    ASSERT_TRUE(device.read(offset, buffer));
   }
-  void write(ByteOffset offset, ByteCount length, char c = 'w') {
+  static void write(ObservedDevice& device, ByteOffset offset, ByteCount length, char c = 'w') {
     const std::vector<std::byte> bytes(length, static_cast<std::byte>(c));
-    ASSERT_TRUE(device_.write(offset, bytes, Fua::kNo));
+    ASSERT_TRUE(device.write(offset, bytes, Fua::kNo));
+  }
+  void read(ByteOffset offset, ByteCount length) { read(device_, offset, length); }
+  void write(ByteOffset offset, ByteCount length, char c = 'w') {
+    write(device_, offset, length, c);
   }
 
   const std::shared_ptr<MemoryDevice> below_ = std::make_shared<MemoryDevice>(kSize);
@@ -89,29 +93,37 @@ TEST_F(ObservedDeviceTest, HolesAreNotShown) {
   EXPECT_EQ((*data)->end, kSize);
 }
 
-TEST_F(ObservedDeviceTest, BeginsAnew) {
-  read(0, kBlock);
+TEST_F(ObservedDeviceTest, WhatWasReadStaysObservedOnARenewedDevice) {
+  read(3 * kBlock, kBlock);
   write(kBlock, kBlock);
-  const auto other = std::make_shared<MemoryDevice>(2 * kBlock);
-  device_.reset(other);
-  EXPECT_EQ(device_.size_bytes(), 2 * kBlock);
-  EXPECT_THAT(device_.observed(), IsEmpty());
+  const auto other = std::make_shared<MemoryDevice>(kSize);
+  device_.renew(other);
+  EXPECT_THAT(device_.observed(), ElementsAre(3));
   read(kBlock, kBlock);
-  read(0, kBlock);
-  EXPECT_THAT(device_.observed(), ElementsAre(1, 0));
+  read(3 * kBlock, kBlock);
+  EXPECT_THAT(device_.observed(), ElementsAre(3, 1));
+  write(0, 10, 'o');
+  std::vector<std::byte> buffer(10);
+  ASSERT_TRUE(other->read(0, buffer));
+  EXPECT_EQ(buffer.front(), std::byte{'o'});
 }
 
 TEST_F(ObservedDeviceTest, AgreesWithABytewiseModel) {
   Prng prng(20);
   for (int round = 0; round < 200; ++round) {
-    device_.reset(below_);
+    ObservedDevice device(below_);
     std::vector<std::uint64_t> expected;
     std::set<std::uint64_t> known;
+    const int renewed_at = static_cast<int>(prng.below(24));
     for (int step = 0; step < 12; ++step) {
+      if (step == renewed_at) {
+        device.renew(below_);
+        known = {expected.begin(), expected.end()};
+      }
       const ByteOffset begin = prng.below(kSize);
       const ByteOffset end = begin + 1 + prng.below(kSize - begin);
       const bool is_read = prng.below(2) == 0;
-      is_read ? read(begin, end - begin) : write(begin, end - begin);
+      is_read ? read(device, begin, end - begin) : write(device, begin, end - begin);
       for (std::uint64_t block = 0; block * kBlock < kSize; ++block) {
         const ByteOffset first = block * kBlock;
         const ByteOffset last = std::min(first + kBlock, kSize);
@@ -120,7 +132,7 @@ TEST_F(ObservedDeviceTest, AgreesWithABytewiseModel) {
         }
       }
     }
-    ASSERT_EQ(device_.observed(), expected) << "round " << round;
+    ASSERT_EQ(device.observed(), expected) << "round " << round;
   }
 }
 

@@ -38,13 +38,12 @@ Result<std::string> DevicePlaces::find(const state::CrashState& state,
 Result<std::string> DevicePlaces::find_at(EntryIndex entries,
                                           const std::vector<findings::Write*>& writes) {
   if (disks_ == nullptr) disks_ = POWERCUT_TRY(check::DiskFolder::make());
-  const std::string directory = POWERCUT_TRY(disks_->worker_directory(0));
   std::shared_ptr<OverlayDevice> overlay =
       POWERCUT_TRY(OverlayDevice::make(timeline_.view(entries)));
   const std::string path = POWERCUT_TRY(disks_->publish(kDiskName, std::move(overlay)));
   std::vector<ByteRange> ranges;
   for (const findings::Write* write : writes) ranges.push_back({write->begin, write->end});
-  auto places = check::find_places(path, directory, ranges);
+  auto places = check::find_places(path, disks_->check_directory(), ranges);
   disks_->withdraw(kDiskName);
   if (!places) return tl::unexpected(places.error());
   for (std::size_t i = 0; i < writes.size(); ++i) writes[i]->place = std::move(places->names[i]);

@@ -7,8 +7,8 @@
 #include <chrono>
 
 #include "base/mutex.h"
+#include "base/processor.h"
 #include "block/overlay_device.h"
-#include "check/disk_folder.h"
 #include "check/observed_device.h"
 #include "explore/keep.h"
 #include "explore/marks_file.h"
@@ -21,10 +21,19 @@ constexpr std::size_t kLongestNameBytes = 100;
 
 // What one check at a time has for its own.
 struct Slot {
-  unsigned number = 0;
-  std::string directory;
+  // The check runs there, and so do the threads that serve its disk, for which it waits at every turn. Nothing:
+  // wherever there is room.
+  std::optional<unsigned> processor;
+  std::unique_ptr<check::DiskFolder> disks;
   MarksFile marks;
 };
+
+Result<Slot> make_slot(std::optional<unsigned> processor, check::DiskUse use) {
+  const OnProcessor on(processor);
+  auto disks = POWERCUT_TRY(check::DiskFolder::make(use));
+  MarksFile marks = POWERCUT_TRY(MarksFile::make(disks->check_directory() + "/marks.jsonl"));
+  return Slot{processor, std::move(disks), std::move(marks)};
+}
 
 // A file in the folder exists as long as this does.
 class Published {
@@ -42,8 +51,7 @@ class Published {
 class DiskRunner final : public Runner {
  public:
   DiskRunner(const state::Timeline& timeline, StateDevices& devices, const MarkTable& marks,
-             check::Checker& checker, const RunnerOptions& options,
-             std::unique_ptr<check::DiskFolder> disks, std::vector<Slot> slots)
+             check::Checker& checker, const RunnerOptions& options, std::vector<Slot> slots)
       : sector_size_(timeline.index().sector_size()),
         devices_(devices),
         marks_(marks),
@@ -51,30 +59,54 @@ class DiskRunner final : public Runner {
         limits_(options.limits),
         acknowledgements_(options.acknowledgements),
         interrupt_(*options.interrupt),
-        disks_(std::move(disks)),
         slots_(std::move(slots)) {
     for (Slot& slot : slots_) free_.push_back(&slot);
   }
 
   Result<std::optional<Run>> run(const state::CrashState& state) override {
-    const auto device =
-        std::make_shared<check::ObservedDevice>(OverlayDevice::make_lazily(devices_.view(state)));
-    auto run = run_on(device, to_string(id_of(state, sector_size_)), state);
-    if (run && *run) (*run)->observed = device->observed();
+    const auto fresh = [&] { return OverlayDevice::make_lazily(devices_.view(state)); };
+    const auto device = std::make_shared<check::ObservedDevice>(fresh());
+    const std::string id = to_string(id_of(state, sector_size_));
+    std::optional<Run> run;
+    if (checker_.has_shortcut()) {
+      run = POWERCUT_TRY(run_on(&check::Checker::take_shortcut, device, id, state));
+      if (!run) device->renew(fresh());
+    }
+    if (!run) run = POWERCUT_TRY(run_on(&check::Checker::check, device, id, state));
+    if (run) run->observed = device->observed();
     return run;
   }
 
   Result<std::optional<Run>> run_on(std::shared_ptr<BlockDevice> device, const std::string& id,
                                     const state::CrashState& state) override {
+    return run_on(&check::Checker::check, std::move(device), id, state);
+  }
+
+  Status close() override {
+    Status status;
+    for (Slot& slot : slots_) {
+      if (Status closed = slot.disks->close(); !closed) status = std::move(closed);
+    }
+    return status;
+  }
+
+ private:
+  using Check = Result<std::optional<check::Verdict>> (check::Checker::*)(const check::Offer&,
+                                                                          const check::Limits&,
+                                                                          const check::Interrupt&);
+
+  [[nodiscard]] Result<std::optional<Run>> run_on(Check check, std::shared_ptr<BlockDevice> device,
+                                                  const std::string& id,
+                                                  const state::CrashState& state) {
     Slot& slot = take();
-    auto result = run_in(slot, std::move(device), id, state);
+    auto result = [&] {
+      const OnProcessor on(slot.processor);
+      return run_in(slot, check, std::move(device), id, state);
+    }();
     give_back(slot);
     return result;
   }
 
-  Status close() override { return disks_->close(); }
-
- private:
   [[nodiscard]] Slot& take() {
     MutexLock lock(mutex_);
     while (free_.empty()) given_back_.wait(lock);
@@ -93,7 +125,7 @@ class DiskRunner final : public Runner {
     check::Offer offer;
     offer.disk_path = std::move(disk_path);
     offer.sector_size = sector_size_;
-    offer.directory = slot.directory;
+    offer.directory = slot.disks->check_directory();
     offer.environment = {
         {"POWERCUT_STATE", id},
         {"POWERCUT_ENTRY", std::to_string(state.group->entries_in_front)},
@@ -109,21 +141,17 @@ class DiskRunner final : public Runner {
     return offer;
   }
 
-  // Of two slots that have the same state each one has a file of its own.
-  [[nodiscard]] static std::string file_name(const Slot& slot, const std::string& id) {
-    return fmt::format("{}.{}.img", file_name_of(id).substr(0, kLongestNameBytes), slot.number);
-  }
-
-  [[nodiscard]] Result<std::optional<Run>> run_in(Slot& slot, std::shared_ptr<BlockDevice> device,
+  [[nodiscard]] Result<std::optional<Run>> run_in(Slot& slot, Check check,
+                                                  std::shared_ptr<BlockDevice> device,
                                                   const std::string& id,
                                                   const state::CrashState& state) {
     POWERCUT_TRY_STATUS(slot.marks.update(marks_.lines(marks_.sure(state))));
-    const std::string name = file_name(slot, id);
-    const std::string path = POWERCUT_TRY(disks_->publish(name, std::move(device)));
-    const Published published(*disks_, name);
+    const std::string name = file_name_of(id).substr(0, kLongestNameBytes) + ".img";
+    const std::string path = POWERCUT_TRY(slot.disks->publish(name, std::move(device)));
+    const Published published(*slot.disks, name);
     const auto start = std::chrono::steady_clock::now();
     auto verdict =
-        POWERCUT_TRY(checker_.check(offer_of(slot, state, id, path), limits_, interrupt_));
+        POWERCUT_TRY((checker_.*check)(offer_of(slot, state, id, path), limits_, interrupt_));
     if (!verdict) return std::optional<Run>();
     Run run;
     run.verdict = *std::move(verdict);
@@ -138,7 +166,6 @@ class DiskRunner final : public Runner {
   const check::Limits limits_;
   const std::shared_ptr<const check::AcknowledgementHistory> acknowledgements_;
   const check::Interrupt& interrupt_;
-  const std::unique_ptr<check::DiskFolder> disks_;
   std::vector<Slot> slots_;  // each belongs to whoever has taken it
 
   Mutex mutex_;
@@ -152,15 +179,17 @@ Result<std::unique_ptr<Runner>> make_disk_runner(const state::Timeline& timeline
                                                  StateDevices& devices, const MarkTable& marks,
                                                  check::Checker& checker,
                                                  const RunnerOptions& options) {
-  auto disks = POWERCUT_TRY(check::DiskFolder::make());
+  const unsigned nr_slots = std::max(1U, std::min(options.jobs, checker.max_jobs()));
+  // Where there are more processors than checks, a check may want more than one.
+  auto processors = usable_processors();
+  if (processors.size() > nr_slots) processors.clear();
   std::vector<Slot> slots;
-  for (unsigned i = 0; i < std::max(1U, std::min(options.jobs, checker.max_jobs())); ++i) {
-    std::string directory = POWERCUT_TRY(disks->worker_directory(i));
-    MarksFile file = POWERCUT_TRY(MarksFile::make(directory + "/marks.jsonl"));
-    slots.push_back({i, std::move(directory), std::move(file)});
+  for (unsigned i = 0; i < nr_slots; ++i) {
+    std::optional<unsigned> processor;
+    if (!processors.empty()) processor = processors[i % processors.size()];
+    slots.push_back(POWERCUT_TRY(make_slot(processor, options.use)));
   }
-  return std::make_unique<DiskRunner>(timeline, devices, marks, checker, options, std::move(disks),
-                                      std::move(slots));
+  return std::make_unique<DiskRunner>(timeline, devices, marks, checker, options, std::move(slots));
 }
 
 }  // namespace powercut::explore

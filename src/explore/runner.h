@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "check/checker.h"
+#include "check/disk_folder.h"
 #include "explore/mark_table.h"
 #include "explore/state_devices.h"
 #include "state/crash_state.h"
@@ -18,7 +19,7 @@ struct Run {
   check::Verdict verdict;
   double seconds = 0;
   // The blocks of the state (check::kObservedBlockBytes) that it read, in the order in which it read
-  // each first.
+  // each first; perhaps more than it wanted (check::DiskUse).
   std::vector<std::uint64_t> observed;
 };
 
@@ -48,6 +49,7 @@ struct RunnerOptions {
   // Places of marks are their entries. Null: nobody wants files compared.
   std::shared_ptr<const check::AcknowledgementHistory> acknowledgements;
   const check::Interrupt* interrupt = nullptr;
+  check::DiskUse use;  // reads: for Run::observed; flushes: of devices that run_on() is given
 };
 
 // Each state is a file for its checker, over which a copy-on-write layer takes what that writes. The

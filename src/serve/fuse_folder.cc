@@ -15,7 +15,7 @@ FuseFolder::~FuseFolder() {
 Result<std::unique_ptr<FuseFolder>> FuseFolder::mount(const std::string& path,
                                                       FuseMountOptions options) {
   POWERCUT_TRY_STATUS(check_mount_point(path, MountPoint::kDirectory));
-  auto nodes = std::make_shared<FuseNodes>(options.is_cached);
+  auto nodes = std::make_shared<FuseNodes>(options.caching);
   auto session = POWERCUT_TRY(FuseSession::mount(path, nodes, std::move(options)));
   return std::unique_ptr<FuseFolder>(new FuseFolder(path, std::move(nodes), std::move(session)));
 }

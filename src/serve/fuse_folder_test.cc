@@ -120,11 +120,11 @@ class FuseTest : public testing::Test {
     }
   }
 
-  std::unique_ptr<FuseFolder> mount_folder(bool is_cached = false) {
+  std::unique_ptr<FuseFolder> mount_folder(std::optional<FuseCaching> caching = {}) {
     const std::string path = directory_ / "folder";
     std::filesystem::create_directory(path);
     auto folder = FuseFolder::mount(
-        path, {.is_cached = is_cached,
+        path, {.caching = caching,
                .notice = [this](const std::string& text) { notices_.push_back(text); }});
     if (!folder) throw std::runtime_error(folder.error().message);
     return std::move(*folder);
@@ -496,7 +496,7 @@ TEST_F(FuseTest, EachPageOfACachedFileIsReadBeforeAnybodyHasIt) {
   Witness witness;
   const auto content = random_bytes(5, kSize);
   ASSERT_TRUE(witness.memory().write(0, content, Fua::kNo));
-  const auto folder = mount_folder(true);
+  const auto folder = mount_folder(FuseCaching{});
   Prng prng(6);
   for (int round = 0; round < 20; ++round) {
     const auto path = folder->publish("state", witness.device());
@@ -524,7 +524,7 @@ TEST_F(FuseTest, EachPageOfACachedFileIsReadBeforeAnybodyHasIt) {
 }
 
 TEST_F(FuseTest, ACachedFileIsForgottenWhenItIsWithdrawn) {
-  const auto folder = mount_folder(true);
+  const auto folder = mount_folder(FuseCaching{});
   for (const char letter : {'a', 'b', 'c'}) {
     const auto device = std::make_shared<MemoryDevice>(kSize);
     const std::vector<std::byte> content(8192, static_cast<std::byte>(letter));
@@ -543,7 +543,7 @@ TEST_F(FuseTest, ACachedFileIsForgottenWhenItIsWithdrawn) {
 
 TEST_F(FuseTest, WritesToACachedFileAreSeenAtOnceAndAreInTheDeviceAfterAnFsync) {
   Witness witness;
-  const auto folder = mount_folder(true);
+  const auto folder = mount_folder(FuseCaching{});
   const auto path = folder->publish("state", witness.device());
   ASSERT_TRUE(path);
   const UniqueFd fd = open_file(*path);
@@ -560,6 +560,23 @@ TEST_F(FuseTest, WritesToACachedFileAreSeenAtOnceAndAreInTheDeviceAfterAnFsync) 
   EXPECT_EQ(witness.take().back().kind, Request::Kind::kFlush);
   // The device of this test has holes, and says so to those who ask.
   EXPECT_EQ(::lseek(fd.get(), 3 * kMiB, SEEK_DATA), static_cast<off_t>(3 * kMiB));
+}
+
+TEST_F(FuseTest, AnFsyncOfACachedFileWritesBackAlsoWhereTheDeviceIsNotFlushed) {
+  Witness witness;
+  const auto folder = mount_folder(FuseCaching{.passes_flushes = false});
+  const auto path = folder->publish("state", witness.device());
+  ASSERT_TRUE(path);
+  const UniqueFd fd = open_file(*path);
+  const auto bytes = random_bytes(8, 4096);
+  for (const off_t offset : {0, 8192}) {
+    ASSERT_EQ(::pwrite(fd.get(), bytes.data(), bytes.size(), offset), 4096);
+    ASSERT_EQ(::fsync(fd.get()), 0);
+    std::vector<std::byte> found(bytes.size());
+    ASSERT_TRUE(witness.memory().read(static_cast<ByteOffset>(offset), found));
+    EXPECT_EQ(found, bytes);
+  }
+  for (const auto& seen : witness.take()) EXPECT_NE(seen.kind, Request::Kind::kFlush);
 }
 
 }  // namespace

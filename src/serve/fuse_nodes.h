@@ -18,7 +18,7 @@ class FuseNodes final : public FuseTree {
     InodeNumber inode;
   };
 
-  explicit FuseNodes(bool is_cached = false) : is_cached_(is_cached) {}
+  explicit FuseNodes(std::optional<FuseCaching> caching = {}) : caching_(caching) {}
 
   // The root is a regular file.
   void publish_root(std::shared_ptr<BlockDevice> device);
@@ -30,7 +30,7 @@ class FuseNodes final : public FuseTree {
   [[nodiscard]] Result<FuseAttributes> look_up(InodeNumber folder,
                                                const std::string& name) override;
   [[nodiscard]] std::optional<FuseAttributes> attributes(InodeNumber inode) const override;
-  [[nodiscard]] bool is_cached() const override { return is_cached_; }
+  [[nodiscard]] std::optional<FuseCaching> caching() const override { return caching_; }
   // Files stay until they are withdrawn, open or not.
   [[nodiscard]] Status open(InodeNumber inode) override;
   void close(InodeNumber) override {}
@@ -45,7 +45,7 @@ class FuseNodes final : public FuseTree {
   // In the order of their inode numbers, those from `first` on.
   [[nodiscard]] std::vector<Entry> entries(InodeNumber first) const;
 
-  const bool is_cached_;
+  const std::optional<FuseCaching> caching_;
   mutable Mutex mutex_;
   InodeNumber next_inode_ POWERCUT_GUARDED_BY(mutex_) = kRootInode + 1;
   std::map<InodeNumber, std::shared_ptr<FuseNode>> nodes_ POWERCUT_GUARDED_BY(mutex_);

@@ -6,7 +6,8 @@
 // But for cached trees: there the kernel keeps what it has read until the file is withdrawn, which is
 // right because no inode number is given twice, and holds writes back until fsync or close, as it
 // does for a disk. It would not look into what it holds back when it is asked for holes: of such
-// files it is made to believe that they have none.
+// files it is made to believe that they have none. And it is told once, by ENOSYS, that it need not ask before
+// it opens one.
 //
 // A device has a fixed size, as a disk: writing past its end is ENOSPC, changing its size is EPERM.
 #include "serve/fuse_operations.h"
@@ -33,10 +34,6 @@ constexpr unsigned kMaxBackgroundRequests = 128;
 constexpr blksize_t kPreferredBlockSize = 4096;
 constexpr double kExpireAtOnce = 0;
 constexpr double kNeverExpire = 1e9;  // seconds
-// Of a cached tree. A check of an ext4 of 128 MiB takes 155 reads of 155 blocks without readahead, 82
-// of 160 with 16 KiB, 38 of 245 with 128 KiB; and each block that was read without need makes
-// states differ that are the same to the checker.
-constexpr unsigned kReadaheadBytes = 16 * kKiB;
 
 // linux/fuse.h has it from 6.2 on; older kernels ignore it.
 #ifndef FOPEN_PARALLEL_DIRECT_WRITES
@@ -71,12 +68,13 @@ struct stat stat_of(const FuseAttributes& attributes) {
 }
 
 double expiry(const FuseTree& tree) {
-  return tree.is_cached() ? kNeverExpire : kExpireAtOnce;
+  return tree.caching() ? kNeverExpire : kExpireAtOnce;
 }
 
 void on_init(void* tree, fuse_conn_info* connection) {
-  if (static_cast<FuseTree*>(tree)->is_cached()) {
-    connection->max_readahead = std::min(connection->max_readahead, kReadaheadBytes);
+  if (const auto caching = static_cast<FuseTree*>(tree)->caching()) {
+    connection->max_readahead = static_cast<unsigned>(
+        std::min<ByteCount>(connection->max_readahead, caching->readahead_bytes));
     connection->want |= connection->capable & FUSE_CAP_WRITEBACK_CACHE;
   }
   connection->max_write = kMaxWriteBytes;
@@ -139,6 +137,10 @@ void on_setattr(fuse_req_t request, fuse_ino_t inode, struct stat* wanted, int t
 // A raw reply: libfuse 3.14 has no field for parallel writes, without which the kernel lets only
 // one write at a time through.
 void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
+  if (tree_of(request).caching()) {
+    fuse_reply_err(request, ENOSYS);
+    return;
+  }
   const auto attributes = tree_of(request).attributes(inode);
   if (!attributes || attributes->is_folder) {
     fuse_reply_err(request, attributes ? EISDIR : EIO);
@@ -153,9 +155,7 @@ void on_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* file) {
     return;
   }
   fuse_open_out reply{};
-  reply.open_flags = FOPEN_NOFLUSH;
-  reply.open_flags |= tree_of(request).is_cached() ? FOPEN_KEEP_CACHE
-                                                   : FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES;
+  reply.open_flags = FOPEN_NOFLUSH | FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES;
   // Whoever wanted it may have been killed meanwhile; then nobody will close it.
   if (fuse_reply_buf(request, reinterpret_cast<const char*>(&reply), sizeof reply) == -ENOENT)
     tree_of(request).close(inode);
@@ -209,6 +209,11 @@ void on_write(fuse_req_t request, fuse_ino_t inode, const char* data, size_t siz
 }
 
 void on_fsync(fuse_req_t request, fuse_ino_t inode, int /*data_only*/, fuse_file_info*) {
+  if (const auto caching = tree_of(request).caching(); caching && !caching->passes_flushes) {
+    // It does not ask again.
+    fuse_reply_err(request, ENOSYS);
+    return;
+  }
   const FuseVisit visit(tree_of(request).find(inode));
   reply_status(request, visit ? visit.device().flush() : Status(os_error("fsync", EIO)));
 }
@@ -265,7 +270,7 @@ Result<off_t> seek(const FuseVisit& visit, ByteOffset offset, int whence) {
 
 void on_lseek(fuse_req_t request, fuse_ino_t inode, off_t offset, int whence, fuse_file_info*) {
   const FuseVisit visit(tree_of(request).find(inode));
-  if (!visit || tree_of(request).is_cached()) {
+  if (!visit || tree_of(request).caching()) {
     // ENOSYS: the kernel answers by itself, with data up to the end.
     fuse_reply_err(request, visit ? ENOSYS : EIO);
     return;

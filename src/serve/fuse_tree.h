@@ -9,6 +9,7 @@
 
 #include "base/mutex.h"
 #include "block/device.h"
+#include "serve/fuse_folder.h"
 
 namespace powercut::serve {
 
@@ -91,10 +92,10 @@ class FuseTree {
                                                        const std::string& name) = 0;
   [[nodiscard]] virtual std::optional<FuseAttributes> attributes(InodeNumber inode) const = 0;
 
-  // Whether the kernel may keep what it has read of the files.
-  [[nodiscard]] virtual bool is_cached() const { return false; }
+  // Nothing: the kernel keeps nothing of the files.
+  [[nodiscard]] virtual std::optional<FuseCaching> caching() const { return std::nullopt; }
 
-  // Of a file; each open is followed by a close.
+  // Of a file; each open is followed by a close. Of files that are cached not all opens and closes are told.
   [[nodiscard]] virtual Status open(InodeNumber inode) = 0;
   virtual void close(InodeNumber inode) = 0;
   // Of an open file; null: it has been withdrawn.

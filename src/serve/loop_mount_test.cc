@@ -129,7 +129,7 @@ TEST_F(LoopTest, ThroughTheCacheOfAFileWithAnotherContentEachTime) {
   const std::string place = directory_ / "disks";
   std::filesystem::create_directory(place);
   auto folder = FuseFolder::mount(
-      place, {.is_below_file_system = true, .is_cached = true, .notice = notice_});
+      place, {.is_below_file_system = true, .caching = FuseCaching{}, .notice = notice_});
   ASSERT_TRUE(folder) << folder.error().message;
   for (const char letter : {'a', 'b', 'c'}) {
     const auto device = std::make_shared<MemoryDevice>(kMiB);
