@@ -51,36 +51,36 @@ class FsckChecker final : public Checker {
   Result<std::optional<Verdict>> check(const Offer& offer, const Limits& limits,
                                        const Interrupt& interrupt) override {
     CheckRun run(offer, limits, interrupt);
+    std::optional<Verdict> verdict;
     for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
-      const auto& step = plan_.steps[i];
-      const auto result = POWERCUT_TRY(run.run(argv_of(step, programs_[i], offer)));
-      if (!result) return std::optional<Verdict>();
-      if (auto failure = run.failure_of(*result, name_of(step), step.good_statuses)) return failure;
+      verdict = POWERCUT_TRY(take(plan_.steps[i], programs_[i], offer, run));
+      if (!verdict || !verdict->passed()) break;
     }
-    return run.pass();
+    return verdict;
   }
 
   bool has_shortcut() const override { return plan_.shortcut.has_value(); }
   Result<std::optional<Verdict>> take_shortcut(const Offer& offer, const Limits& limits,
                                                const Interrupt& interrupt) override {
-    const auto& [step, shows_that_all_pass] = *plan_.shortcut;
     CheckRun run(offer, limits, interrupt);
-    run.set_environment("LC_ALL", "C");  // the output is read here
-    const auto result = POWERCUT_TRY(run.run(argv_of(step, programs_.back(), offer)));
-    if (!result || run.failure_of(*result, name_of(step), step.good_statuses) ||
-        !shows_that_all_pass(result->output)) {
-      return std::optional<Verdict>();
-    }
-    return run.pass();
+    auto verdict = POWERCUT_TRY(take(*plan_.shortcut, programs_.back(), offer, run));
+    if (verdict && !verdict->passed()) verdict.reset();
+    return verdict;
   }
 
  private:
-  static std::vector<std::string> argv_of(const FsckPlan::Step& step, const std::string& program,
-                                          const Offer& offer) {
+  static Result<std::optional<Verdict>> take(const FsckPlan::Step& step, const std::string& program,
+                                             const Offer& offer, CheckRun& run) {
     std::vector<std::string> argv = step.argv;
     argv[0] = program;
     argv.push_back(offer.disk_path);
-    return argv;
+    run.set_environment("LC_ALL", "C");
+    const auto result = POWERCUT_TRY(run.run(argv));
+    if (!result) return std::optional<Verdict>();
+    if (auto failure = run.failure_of(*result, name_of(step), step.good_statuses)) return failure;
+    if (step.is_good != nullptr && !step.is_good(result->output))
+      return run.fail(Outcome::kExitStatus, result->exit_status, name_of(step));
+    return run.pass();
   }
   static std::string name_of(const FsckPlan::Step& step) {
     std::string name;

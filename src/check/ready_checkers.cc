@@ -46,12 +46,20 @@ bool e2fsck_found_nothing(std::string_view output) {
   return passes == kPasses.size();
 }
 
+// Where the journal is damaged, or the group descriptors are, journal_only goes on to check all and, with -y, to
+// repair it. It may have to be told to recover a journal of which the superblock does not know yet.
+bool e2fsck_repaired_nothing(std::string_view output) {
+  constexpr std::string_view kYes = "? yes";
+  for (auto at = output.find(kYes); at != output.npos; at = output.find(kYes, at + 1)) {
+    if (!output.substr(0, at).ends_with("Run journal anyway")) return false;
+  }
+  return true;
+}
+
 std::unique_ptr<Checker> make_journalling_ext(const std::string& name) {
-  // -y only answers whether to replay the journal: journal_only checks nothing else. Status 1 says
-  // that it had something in it.
-  const Step recovery{{"e2fsck", "-y", "-E", "journal_only"}, {0, 1}};
+  const Step recovery{{"e2fsck", "-y", "-E", "journal_only"}, {0, 1}, e2fsck_repaired_nothing};
   // Starting e2fsck costs as much as all that it does on a small device.
-  const FsckPlan::Shortcut both{{{"e2fsck", "-fy"}, {0, 1}}, e2fsck_found_nothing};
+  const Step both{{"e2fsck", "-fy"}, {0, 1}, e2fsck_found_nothing};
   return make_fsck_checker({name, "e2fsprogs", {recovery, kNothingToFind}, both});
 }
 std::unique_ptr<Checker> make_ext2() {

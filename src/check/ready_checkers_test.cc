@@ -80,6 +80,46 @@ TEST_F(ReadyCheckersTest, WhatABootPutsRightIsNoFailureOfExt2Alone) {
   }
 }
 
+// It must not say of a damaged one that it passes; and it is worth having only if it says so of whole ones.
+TEST_F(ReadyCheckersTest, OneE2fsckIsEnoughWhereItFindsNothing) {
+  const auto takes_shortcut = [this] {
+    const auto checker = *make_file_system_checker("ext4");
+    EXPECT_TRUE(checker->prepare() && checker->has_shortcut());
+    const auto verdict = checker->take_shortcut({disk_}, {}, interrupt_);
+    EXPECT_TRUE(verdict);
+    EXPECT_TRUE(!*verdict || (*verdict)->passed());
+    return verdict->has_value();
+  };
+  const auto make = [this](const std::string& damage) {
+    make_disk("ext4", 8 * kMiB, "-qF");
+    change(damage);
+  };
+  for (const std::string harmless :
+       {"set_super_value state 0", "set_super_value free_blocks_count 17",
+        "set_super_value free_inodes_count 17"}) {
+    make(harmless);
+    expect_pass("ext4");
+    make(harmless);
+    EXPECT_TRUE(takes_shortcut()) << harmless;
+  }
+  for (const std::string damage : {"setb 7000", "clri <11>", "set_inode_field <2> links_count 7"}) {
+    make(damage);
+    EXPECT_FALSE(takes_shortcut()) << damage;
+    make(damage);
+    expect_failure("ext4", "e2fsck -fn", 4);
+  }
+}
+
+// What no mount would accept; e2fsck asked to recover it repairs it, and finds nothing then.
+TEST_F(ReadyCheckersTest, ARecoveryThatTakesARepairIsAFailure) {
+  for (const std::string damage :
+       {"clri <8>", "set_super_value journal_inum 0", "set_bg 0 free_blocks_count 17"}) {
+    make_disk("ext4", 8 * kMiB, "-qF");
+    change(damage);
+    expect_failure("ext4", "e2fsck -y -E journal_only", 1);
+  }
+}
+
 TEST_F(ReadyCheckersTest, Ext2FailsWhereAHumanIsNeeded) {
   make_disk("ext2", 8 * kMiB, "-qF");
   change("clri <2>");

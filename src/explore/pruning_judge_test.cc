@@ -528,6 +528,40 @@ TEST_F(FuseJudgeTest, VerdictsAreThoseOfTheChecker) {
   EXPECT_GT(by_reads, 0U);
 }
 
+// What the shortcut has read decides as well, and what it has written is gone when the checker has its turn.
+TEST_F(FuseJudgeTest, WhereAShortcutDoesNotTellTheCheckerDoes) {
+  std::uint64_t by_reads = 0;
+  std::uint64_t by_shortcut = 0;
+  std::uint64_t by_checker = 0;
+  for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    Example example(seed, true);
+    const auto ask = [&](const check::Offer& offer,
+                         bool is_shortcut) -> std::optional<check::Verdict> {
+      const auto device = *FileDevice::make(*PosixFile::open(offer.disk_path, {.writable = true}));
+      const auto verdict = example.function(*device, read_text(variable(offer, "POWERCUT_MARKS")));
+      if (!is_shortcut) {
+        ++by_checker;
+        return verdict;
+      }
+      const std::vector<std::byte> noise(kDeviceBytes, std::byte{'n'});
+      EXPECT_TRUE(device->write(0, noise, Fua::kNo) && device->flush());
+      if (!verdict.passed()) return std::nullopt;
+      ++by_shortcut;
+      return verdict;
+    };
+    FunctionChecker checker([&](const check::Offer& offer) { return ask(offer, false); },
+                            [&](const check::Offer& offer) { return ask(offer, true); });
+    const auto judge = PruningJudge::make(*example.timeline, checker, {.interrupt = &interrupt_});
+    ASSERT_TRUE(judge);
+    EXPECT_EQ(example.wrong_verdicts(**judge), 0U) << "seed " << seed;
+    by_reads += (*judge)->counts().by_reads;
+    EXPECT_TRUE((*judge)->close());
+  }
+  EXPECT_GT(by_reads, 0U);
+  EXPECT_GT(by_shortcut, 0U);
+  EXPECT_GT(by_checker, 0U);
+}
+
 // A counter is raised by one as long as the journal says so. The checker's writes go through the kernel.
 TEST_F(FuseJudgeTest, ARecoveryThatMayNotBeginAgainIsFound) {
   LogBuilder log(512, test::test_extension(kDeviceBytes));

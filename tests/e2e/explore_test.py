@@ -155,6 +155,29 @@ class ExploreTest(unittest.TestCase):
         self.assertTrue(kernel_has("btrfs"))
         self.expect_whole("btrfs-discard-k612", "btrfs", at="mark")
 
+    # One e2fsck that recovers the journal and checks all decides where it finds nothing; else the two of the
+    # definition do.
+    def test_ext4_is_judged_as_by_recovery_and_check_one_after_the_other(self):
+        workload = 'cd "$POWERCUT_MNT"; for i in 1 2 3 4 5 6; do mkdir d$i; seq $i 3000 > d$i/new; sync d$i/new; mv d$i/new file$i; rm -f file$((i - 2)); done'
+        for options, torn in ("nobarrier", "sector"), ("barrier", "off"):
+            log = self.path / f"{options}.log"
+            subprocess.run([POWERCUT, "record", "--size", "32M", "--fs", "ext4", "--mount-options", options, "--log", log,
+                            "--", "sh", "-c", workload], check=True, capture_output=True)
+            words = (log, "--from", "mark:mkfs", "--at", "all", "--torn", torn, "--strategy", "one,random:6", "--max-states", "200", "--prune", "off")
+            recovery = "e2fsck -y -E journal_only {} >$TMPDIR/out; status=$?; [ $status -le 1 ] || exit $status"
+            no_repair = 'grep -v "^Run journal anyway" $TMPDIR/out | grep -q "? yes" && exit $status'
+            two_steps = f"{recovery}; {no_repair}; e2fsck -fn {{}}"
+            by_state = []
+            for checker in (["--fs", "ext4"], ["--check", two_steps]):
+                self.explore(*words, *checker, status=1 if options == "nobarrier" else 0)
+                by_state.append({state["state"]: (state["outcome"], state.get("code")) for state in self.states})
+            in_both = by_state[0].keys() & by_state[1].keys()
+            self.assertGreaterEqual(len(in_both), 100)
+            for state in in_both:
+                self.assertEqual(by_state[0][state], by_state[1][state], state)
+            outcomes = {by_state[0][state][0] for state in in_both}
+            self.assertEqual(outcomes, {"passed", "exit-status"} if options == "nobarrier" else {"passed"})
+
     # What was acknowledged is there at every mark.
 
     def expect_acknowledged(self, name, file_system):

@@ -218,7 +218,9 @@ std::vector<Flag> running_flags() {
       {.name = "jobs",
        .short_name = 'j',
        .value_name = "N",
-       .help = "How many states are checked at a time. btrfs is mounted one at a time.",
+       .help = "How many states are checked at a time. btrfs is mounted one at a time. With as "
+               "many as there are processors, or more, each check stays on one of them, with what "
+               "serves its disk.",
        .kind = Kind::kInteger,
        .default_text = "the number of processors",
        .range = {1, 1024},
@@ -402,7 +404,8 @@ std::vector<Flag> ready_checker_flags() {
        .value_name = "FS",
        .help = "A ready checker. ext2: put right what a boot would (e2fsck -p), as there is no "
                "journal, then e2fsck -fn has to find nothing. ext3, ext4: recover the journal "
-               "(e2fsck -E journal_only), then e2fsck -fn has to find nothing. xfs, btrfs: mount, "
+               "(e2fsck -E journal_only), which may not take a repair, then e2fsck -fn has to "
+               "find nothing. xfs, btrfs: mount, "
                "which recovers the log, unmount, then xfs_repair -n or btrfs check has to find "
                "nothing; these two need root. vfat: repair it (fsck.vfat -a), as it has no journal "
                "either, then fsck.vfat -n has to find nothing. f2fs: fsck.f2fs -f --dry-run has to "
