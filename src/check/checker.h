@@ -99,6 +99,9 @@ class Checker {
                                                              const Limits& limits,
                                                              const Interrupt& interrupt) = 0;
 
+  // That all it does is to run programs which look at the disk's file: it mounts nothing, and makes no files.
+  [[nodiscard]] virtual bool touches_only_the_disk() const { return false; }
+
   // Whether there is a cheaper way to the verdict on some devices.
   [[nodiscard]] virtual bool has_shortcut() const { return false; }
   // The verdict of check(); nothing where only check() can tell, or if it was interrupted. What it leaves of the

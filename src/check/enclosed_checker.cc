@@ -96,25 +96,12 @@ class EnclosedChecker final : public Checker {
 
   Result<std::optional<Verdict>> check(const Offer& offer, const Limits& limits,
                                        const Interrupt& interrupt) override {
-    return enclose(&Checker::check, offer, limits, interrupt);
-  }
-  bool has_shortcut() const override { return checker_->has_shortcut(); }
-  Result<std::optional<Verdict>> take_shortcut(const Offer& offer, const Limits& limits,
-                                               const Interrupt& interrupt) override {
-    return enclose(&Checker::take_shortcut, offer, limits, interrupt);
-  }
-
- private:
-  using Check = Result<std::optional<Verdict>> (Checker::*)(const Offer&, const Limits&,
-                                                            const Interrupt&);
-  Result<std::optional<Verdict>> enclose(Check way, const Offer& offer, const Limits& limits,
-                                         const Interrupt& interrupt) {
     const TemporaryFiles files = POWERCUT_TRY(TemporaryFiles::make(offer.directory + "/tmp"));
     Offer inside = offer;
     inside.environment.emplace_back("TMPDIR", files.path());
     std::optional<Verdict> verdict;
     const auto check_inside = [&]() -> Status {
-      verdict = POWERCUT_TRY((*checker_.*way)(inside, limits, interrupt));
+      verdict = POWERCUT_TRY(checker_->check(inside, limits, interrupt));
       return {};
     };
     POWERCUT_TRY_STATUS(
@@ -122,12 +109,14 @@ class EnclosedChecker final : public Checker {
     return verdict;
   }
 
+ private:
   const std::unique_ptr<Checker> checker_;
 };
 
 }  // namespace
 
 std::unique_ptr<Checker> make_enclosed(std::unique_ptr<Checker> checker) {
+  if (checker->touches_only_the_disk()) return checker;
   return std::make_unique<EnclosedChecker>(std::move(checker));
 }
 

@@ -10,6 +10,8 @@ namespace powercut::check {
 //   with the check's last process. And in an IPC namespace of its own.
 // - $TMPDIR is a directory of its own (Offer::directory + "/tmp"), which is emptied afterwards.
 // - It runs in a thread that can be killed with the process at any moment (serve/own_files.h).
+// A checker that touches only the disk needs none of that, which takes a tenth of the time of e2fsck on a small
+// disk, and is given back as it is.
 [[nodiscard]] std::unique_ptr<Checker> make_enclosed(std::unique_ptr<Checker> checker);
 
 }  // namespace powercut::check

@@ -64,6 +64,8 @@ TEST_F(EnclosedCheckerTest, IsTheCheckerInItsPlace) {
   EXPECT_EQ(checker->description(), "true");
   EXPECT_TRUE(checker->sees_marks());
   EXPECT_FALSE(ext4->sees_marks());
+  EXPECT_FALSE(checker->has_shortcut());
+  EXPECT_TRUE(ext4->has_shortcut());
 }
 
 TEST_F(EnclosedCheckerTest, AnInterruptEndsIt) {

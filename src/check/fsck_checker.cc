@@ -40,6 +40,7 @@ class FsckChecker final : public Checker {
     return text;
   }
   bool sees_marks() const override { return false; }
+  bool touches_only_the_disk() const override { return true; }
 
   Status prepare() override {
     programs_.clear();
