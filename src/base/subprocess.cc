@@ -31,6 +31,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+// Many programs write word by word. They would be interrupted at each by whoever reads it; so what comes within
+// a few milliseconds is read together, unless it comes so fast that it might fill a pipe (of 64 KiB) meanwhile.
+constexpr int kPauseMs = 5;
+constexpr std::size_t kPauseBelowBytes = 4096;
+
 struct Pipe {
   UniqueFd read_end;
   UniqueFd write_end;
@@ -240,19 +245,22 @@ void Subprocess::signal_group(int signal) const {
   ::kill(-pid_, signal);
 }
 
-// Reads what there is, without waiting: the other end may be held open by a process that lives on.
-void Subprocess::drain(Stream& stream) {
+// Reads what there is, without waiting: the other end may be held open by a process that lives on. Gives how much it was.
+std::size_t Subprocess::drain(Stream& stream) {
+  std::size_t nr_bytes = 0;
   std::array<char, 16384> buffer;
   while (stream.fd.valid()) {
     const ssize_t n = ::read(stream.fd.get(), buffer.data(), buffer.size());
     if (n > 0) {
       stream.text.append({buffer.data(), static_cast<std::size_t>(n)});
+      nr_bytes += static_cast<std::size_t>(n);
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
       stream.fd.reset();
     } else if (errno == EAGAIN) {
-      return;
+      break;
     }
   }
+  return nr_bytes;
 }
 
 Result<SubprocessResult> Subprocess::result() {
@@ -275,25 +283,31 @@ Result<SubprocessResult> Subprocess::result() {
 Result<std::optional<SubprocessResult>> Subprocess::wait(std::optional<milliseconds> timeout,
                                                          int interrupt_fd) {
   const auto deadline = steady_clock::now() + timeout.value_or(milliseconds::zero());
+  bool is_pausing = false;
   while (true) {
     // poll() passes over negative descriptors.
+    const auto wanted = [&](const Stream& stream) {
+      return stream.fd.valid() && !is_pausing ? stream.fd.get() : -1;
+    };
     std::array<pollfd, 4> fds{{{pid_fd_.get(), POLLIN, 0},
-                               {output_.fd.valid() ? output_.fd.get() : -1, POLLIN, 0},
-                               {error_output_.fd.valid() ? error_output_.fd.get() : -1, POLLIN, 0},
+                               {wanted(output_), POLLIN, 0},
+                               {wanted(error_output_), POLLIN, 0},
                                {interrupt_fd, POLLIN, 0}}};
-    int wait_ms = -1;
+    int wait_ms = is_pausing ? kPauseMs : -1;
     if (timeout) {
       const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now()).count();
       // Longer waits go round the loop again.
-      wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000));
+      const std::int64_t longest = is_pausing ? kPauseMs : 1'000'000;
+      wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
     }
     const int ready = ::poll(fds.data(), fds.size(), wait_ms);
     if (ready < 0 && errno != EINTR)
       return os_error(fmt::format("cannot wait for process {}", pid_));
+    is_pausing = false;
     if (ready > 0) {
       if (fds[0].revents != 0) return POWERCUT_TRY(result());
-      drain(output_);
-      drain(error_output_);
+      const std::size_t nr_bytes = drain(output_) + drain(error_output_);
+      is_pausing = nr_bytes < kPauseBelowBytes;
       if (fds[3].revents != 0) return std::optional<SubprocessResult>();
     }
     if (timeout && steady_clock::now() >= deadline) return std::optional<SubprocessResult>();

@@ -96,7 +96,7 @@ class Subprocess {
     UniqueFd fd;
     BoundedText text;
   };
-  static void drain(Stream& stream);
+  static std::size_t drain(Stream& stream);
   [[nodiscard]] Result<SubprocessResult> result();
 
   pid_t pid_;

@@ -63,11 +63,12 @@ Result<std::unique_ptr<DiskFolder>> DiskFolder::make(DiskUse use) {
     remove_directory(directory.path);
     return tl::unexpected(folder.error());
   }
-  return std::unique_ptr<DiskFolder>(new DiskFolder(std::move(directory), *std::move(folder)));
+  return std::unique_ptr<DiskFolder>(new DiskFolder(std::move(directory), *std::move(folder), use));
 }
 
-DiskFolder::DiskFolder(OwnedDirectory directory, std::unique_ptr<serve::FuseFolder> folder)
-    : directory_(std::move(directory)), folder_(std::move(folder)) {}
+DiskFolder::DiskFolder(OwnedDirectory directory, std::unique_ptr<serve::FuseFolder> folder,
+                       DiskUse use)
+    : directory_(std::move(directory)), folder_(std::move(folder)), use_(use) {}
 
 DiskFolder::~DiskFolder() {
   static_cast<void>(close());
@@ -79,7 +80,7 @@ Result<std::string> DiskFolder::publish(const std::string& name,
 }
 
 void DiskFolder::withdraw(const std::string& name) {
-  release_file(fmt::format("{}/disks/{}", directory_.path, name));
+  if (use_.loop_devices) release_file(fmt::format("{}/disks/{}", directory_.path, name));
   folder_->withdraw(name);
 }
 

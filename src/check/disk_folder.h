@@ -19,6 +19,8 @@ struct DiskUse {
   // devices differ that are the same to the checker.
   bool reads = false;
   bool flushes = false;
+  // Loop devices may stand over the file when it is withdrawn.
+  bool loop_devices = true;
 };
 
 // Devices as files for checkers, in a directory of its own that vanishes with it:
@@ -41,7 +43,7 @@ class DiskFolder {
   // it is another file then, of which it has nothing in its caches.
   [[nodiscard]] Result<std::string> publish(const std::string& name,
                                             std::shared_ptr<BlockDevice> device);
-  // Takes away loop devices over the file and what is mounted from them. When it returns no request is in
+  // Takes away loop devices over the file, if there may be any, and what is mounted from them. When it returns no request is in
   // the device; whoever still has the file open gets EIO.
   void withdraw(const std::string& name);
 
@@ -52,10 +54,11 @@ class DiskFolder {
   [[nodiscard]] Status close();
 
  private:
-  DiskFolder(OwnedDirectory directory, std::unique_ptr<serve::FuseFolder> folder);
+  DiskFolder(OwnedDirectory directory, std::unique_ptr<serve::FuseFolder> folder, DiskUse use);
 
   const OwnedDirectory directory_;
   std::unique_ptr<serve::FuseFolder> folder_;
+  const DiskUse use_;
 };
 
 }  // namespace powercut::check

@@ -101,13 +101,15 @@ Result<std::unique_ptr<PruningJudge>> PruningJudge::make(const state::Timeline& 
     traits.identity += fmt::format("\nfile limit {}", *bytes);
   auto judge = POWERCUT_TRY(make_without_runner(timeline, traits, std::move(options)));
   const JudgeOptions& known = judge->options_;
-  judge->runner_ = POWERCUT_TRY(
-      make_disk_runner(timeline, judge->devices_, judge->marks_, checker,
-                       {.jobs = known.jobs,
-                        .limits = known.limits,
-                        .acknowledgements = known.acknowledgements,
-                        .interrupt = known.interrupt,
-                        .use = {.reads = known.prune, .flushes = known.nested.has_value()}}));
+  judge->runner_ =
+      POWERCUT_TRY(make_disk_runner(timeline, judge->devices_, judge->marks_, checker,
+                                    {.jobs = known.jobs,
+                                     .limits = known.limits,
+                                     .acknowledgements = known.acknowledgements,
+                                     .interrupt = known.interrupt,
+                                     .use = {.reads = known.prune,
+                                             .flushes = known.nested.has_value(),
+                                             .loop_devices = !checker.touches_only_the_disk()}}));
   if (known.nested) {
     judge->runner_ = make_nested_runner(judge->devices_, std::move(judge->runner_),
                                         judge->sector_size_, *known.nested);

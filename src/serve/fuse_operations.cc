@@ -49,10 +49,12 @@ void reply_status(fuse_req_t request, const Status& status) {
 }
 
 struct stat stat_of(const FuseAttributes& attributes) {
+  static const uid_t user = ::geteuid();
+  static const gid_t group = ::getegid();
   struct stat result {};
   result.st_ino = attributes.inode;
-  result.st_uid = ::geteuid();
-  result.st_gid = ::getegid();
+  result.st_uid = user;
+  result.st_gid = group;
   result.st_blksize = kPreferredBlockSize;
   if (attributes.is_folder) {
     result.st_mode = S_IFDIR | 0700;
