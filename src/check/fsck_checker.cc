@@ -35,8 +35,11 @@ class FsckChecker final : public Checker {
   std::string description() const override { return plan_.description; }
   std::string identity() const override {
     std::string text = plan_.description;
-    for (std::size_t i = 0; i < programs_.size(); ++i)
-      text += "\n" + name_of(plan_.steps[i]) + "\n" + program_identity(programs_[i]);
+    for (std::size_t i = 0; i < programs_.size(); ++i) {
+      const auto& step = plan_.steps[i];
+      text += "\n" + name_of(step) + "\n" + program_identity(programs_[i]);
+      if (step.is_good != nullptr) text += "\nand by what it prints";
+    }
     return text;
   }
   bool sees_marks() const override { return false; }
