@@ -508,6 +508,18 @@ TEST_F(CacheTest, AnotherCheckerIsAnotherKey) {
   EXPECT_EQ(counts_of(other).by_cache, 0U);
 }
 
+// How many of the example's states were judged by what runs before had read; all verdicts have to be right.
+std::uint64_t right_verdicts_by_reads(Example& example, check::Checker& checker) {
+  const auto interrupt = std::move(*check::Interrupt::make());
+  const auto judge = PruningJudge::make(*example.timeline, checker, {.interrupt = &interrupt});
+  EXPECT_TRUE(judge);
+  if (!judge) return 0;
+  EXPECT_EQ(example.wrong_verdicts(**judge), 0U);
+  const std::uint64_t by_reads = (*judge)->counts().by_reads;
+  EXPECT_TRUE((*judge)->close());
+  return by_reads;
+}
+
 // The same over FUSE, with what the kernel reads ahead and keeps.
 TEST_F(FuseJudgeTest, VerdictsAreThoseOfTheChecker) {
   std::uint64_t by_reads = 0;
@@ -519,11 +531,7 @@ TEST_F(FuseJudgeTest, VerdictsAreThoseOfTheChecker) {
       EXPECT_TRUE(device);
       return example.function(**device, read_text(variable(offer, "POWERCUT_MARKS")));
     });
-    const auto judge = PruningJudge::make(*example.timeline, checker, {.interrupt = &interrupt_});
-    ASSERT_TRUE(judge);
-    EXPECT_EQ(example.wrong_verdicts(**judge), 0U) << "seed " << seed;
-    by_reads += (*judge)->counts().by_reads;
-    EXPECT_TRUE((*judge)->close());
+    by_reads += right_verdicts_by_reads(example, checker);
   }
   EXPECT_GT(by_reads, 0U);
 }
@@ -551,11 +559,7 @@ TEST_F(FuseJudgeTest, WhereAShortcutDoesNotTellTheCheckerDoes) {
     };
     FunctionChecker checker([&](const check::Offer& offer) { return ask(offer, false); },
                             [&](const check::Offer& offer) { return ask(offer, true); });
-    const auto judge = PruningJudge::make(*example.timeline, checker, {.interrupt = &interrupt_});
-    ASSERT_TRUE(judge);
-    EXPECT_EQ(example.wrong_verdicts(**judge), 0U) << "seed " << seed;
-    by_reads += (*judge)->counts().by_reads;
-    EXPECT_TRUE((*judge)->close());
+    by_reads += right_verdicts_by_reads(example, checker);
   }
   EXPECT_GT(by_reads, 0U);
   EXPECT_GT(by_shortcut, 0U);
