@@ -104,7 +104,7 @@ class Checker {
 
   // Whether there is a cheaper way to the verdict on some devices.
   [[nodiscard]] virtual bool has_shortcut() const { return false; }
-  // The verdict of check(); nothing where only check() can tell, or if it was interrupted. What it leaves of the
+  // That check() would pass; nothing where only check() can tell, or if it was interrupted. What it leaves of the
   // device is not for check(), which wants it as it was at first.
   [[nodiscard]] virtual Result<std::optional<Verdict>> take_shortcut(const Offer&, const Limits&,
                                                                      const Interrupt&) {

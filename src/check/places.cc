@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kToolPatience{20};
 constexpr ByteCount kMostOutput = 64 * kMiB;
 constexpr ByteCount kLeastBlock = 4 * kKiB;
 constexpr std::uint64_t kMostLooks = 16;  // for each range
@@ -74,7 +74,7 @@ Result<std::optional<std::string>> output_of(const std::string& program, const s
   options.output = SubprocessOptions::Output::kCapture;
   options.error_output = SubprocessOptions::Output::kNull;
   options.max_captured_bytes = kMostOutput;
-  const SubprocessResult result = POWERCUT_TRY(run_subprocess(options, kPatience));
+  const SubprocessResult result = POWERCUT_TRY(run_subprocess(options, kToolPatience));
   if (result.succeeded() && !result.output_cut) return std::optional(result.output);
   note = fmt::format("what stands where is not known: {} {}", program,
                      result.output_cut ? "says too much" : result.describe());

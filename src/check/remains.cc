@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
 constexpr const char* kNewPrefix = "powercut-new-";
-constexpr milliseconds kPatience{3000};
+constexpr milliseconds kUnmountingPatience{3000};
 
 struct Loop {
   std::string device;
@@ -58,7 +58,7 @@ void unmount_where(const Predicate& is_wanted) {
   std::reverse(mounts->begin(), mounts->end());
   for (const auto& mount : *mounts) {
     // One that is busy is detached, and goes with its last user.
-    if (is_wanted(mount)) static_cast<void>(serve::unmount(mount.mount_point, kPatience, {}));
+    if (is_wanted(mount)) static_cast<void>(serve::unmount(mount.mount_point, kUnmountingPatience, {}));
   }
 }
 

@@ -13,7 +13,9 @@
 
 #include "base/prng.h"
 #include "block/file_device.h"
+#include "block/memory_device.h"
 #include "block/overlay_device.h"
+#include "check/disk_copy.h"
 #include "check/observed_device.h"
 #include "state/state_list.h"
 #include "support/crash_states.h"
@@ -66,8 +68,8 @@ state::StateList all_states(const state::Timeline& timeline, state::Model model,
   return *std::move(list);
 }
 
-LogBuilder example() {
-  LogBuilder log(512, test::test_extension(kDeviceBytes));
+LogBuilder example(ByteCount device_bytes = kDeviceBytes) {
+  LogBuilder log(512, test::test_extension(device_bytes));
   for (int i = 0; i < 3; ++i) {
     log.write(static_cast<Sector>(i * 5), std::string(8, static_cast<char>('a' + i)));
     log.mark("round " + std::to_string(i));
@@ -129,6 +131,56 @@ TEST_F(FuseJudgeTest, EachStateIsOfferedAsItIs) {
     }
     EXPECT_GT(states, 6U);
     EXPECT_EQ((*judge)->counts().run, states);
+    ASSERT_TRUE((*judge)->close());
+  }
+}
+
+// Where nobody wants to know what is read, a shortcut gets a copy in memory if there is not much to copy.
+TEST_F(FuseJudgeTest, AShortcutsCopyIsTheStateAndNothingOfItIsLeft) {
+  for (const bool is_much : {false, true}) {
+    const ByteCount size = is_much ? check::DiskCopy::kMaxBytes + kSector : kDeviceBytes;
+    const auto base = std::make_shared<MemoryDevice>(size);
+    const std::vector<std::byte> initial(size, std::byte{'b'});
+    ASSERT_TRUE(base->write(0, initial, Fua::kNo));
+    const auto timeline = state::Timeline::open(
+        example(size).file(), {.sidecar_path = "", .base = base, .size_bytes = size});
+    ASSERT_TRUE(timeline) << timeline.error().message;
+    std::vector<std::string> disks;
+    std::uint64_t states = 0;
+    std::uint64_t in_memory = 0;
+    const auto look = [&](const check::Offer& offer) {
+      disks.push_back(read_text(offer.disk_path));
+      const std::string noise(3000, 'n');
+      std::fstream file(offer.disk_path, std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(static_cast<std::streamoff>(states * 1000 % (kDeviceBytes - noise.size())));
+      EXPECT_TRUE(file << noise << std::flush);
+    };
+    FunctionChecker checker(
+        [&](const check::Offer& offer) {
+          look(offer);
+          return check::Verdict{};
+        },
+        [&](const check::Offer& offer) -> std::optional<check::Verdict> {
+          if (offer.disk_path.starts_with("/proc/")) ++in_memory;
+          look(offer);
+          if (states % 2 == 0) return std::nullopt;
+          return check::Verdict{};
+        });
+    const auto judge =
+        PruningJudge::make(**timeline, checker, {.prune = false, .interrupt = &interrupt_});
+    ASSERT_TRUE(judge) << judge.error().message;
+    auto list = all_states(**timeline, state::Model::kEpoch);
+    std::uint64_t by_check = 0;
+    while (const auto state = *list.next()) {
+      disks.clear();
+      ASSERT_TRUE((*judge)->judge(state->state));
+      const std::string expected = read_all(*list.view());
+      for (const std::string& disk : disks) EXPECT_TRUE(disk == expected) << to_string(state->id);
+      by_check += disks.size() - 1;
+      ++states;
+    }
+    EXPECT_EQ(in_memory, is_much ? 0 : states);
+    EXPECT_EQ(by_check, (states + 1) / 2);
     ASSERT_TRUE((*judge)->close());
   }
 }

@@ -9,6 +9,7 @@
 #include "base/mutex.h"
 #include "base/processor.h"
 #include "block/overlay_device.h"
+#include "check/disk_copy.h"
 #include "check/observed_device.h"
 #include "explore/keep.h"
 #include "explore/marks_file.h"
@@ -25,6 +26,7 @@ struct Slot {
   // wherever there is room.
   std::optional<unsigned> processor;
   std::unique_ptr<check::DiskFolder> disks;
+  std::unique_ptr<check::DiskCopy> copy;
   MarksFile marks;
 };
 
@@ -32,7 +34,7 @@ Result<Slot> make_slot(std::optional<unsigned> processor, check::DiskUse use) {
   const OnProcessor on(processor);
   auto disks = POWERCUT_TRY(check::DiskFolder::make(use));
   MarksFile marks = POWERCUT_TRY(MarksFile::make(disks->check_directory() + "/marks.jsonl"));
-  return Slot{processor, std::move(disks), std::move(marks)};
+  return Slot{processor, std::move(disks), std::make_unique<check::DiskCopy>(), std::move(marks)};
 }
 
 // A file in the folder exists as long as this does.
@@ -59,27 +61,33 @@ class DiskRunner final : public Runner {
         limits_(options.limits),
         acknowledgements_(options.acknowledgements),
         interrupt_(*options.interrupt),
+        observes_(options.use.reads),
         slots_(std::move(slots)) {
     for (Slot& slot : slots_) free_.push_back(&slot);
   }
 
   Result<std::optional<Run>> run(const state::CrashState& state) override {
     const auto fresh = [&] { return OverlayDevice::make_lazily(devices_.view(state)); };
-    const auto device = std::make_shared<check::ObservedDevice>(fresh());
     const std::string id = to_string(id_of(state, sector_size_));
     std::optional<Run> run;
+    if (!observes_) {
+      if (checker_.has_shortcut()) run = POWERCUT_TRY(run_on(fresh(), Way::kShortcut, id, state));
+      if (!run) run = POWERCUT_TRY(run_on(fresh(), Way::kCheck, id, state));
+      return run;
+    }
+    const auto device = std::make_shared<check::ObservedDevice>(fresh());
     if (checker_.has_shortcut()) {
-      run = POWERCUT_TRY(run_on(&check::Checker::take_shortcut, device, id, state));
+      run = POWERCUT_TRY(run_on(device, Way::kShortcut, id, state));
       if (!run) device->renew(fresh());
     }
-    if (!run) run = POWERCUT_TRY(run_on(&check::Checker::check, device, id, state));
+    if (!run) run = POWERCUT_TRY(run_on(device, Way::kCheck, id, state));
     if (run) run->observed = device->observed();
     return run;
   }
 
   Result<std::optional<Run>> run_on(std::shared_ptr<BlockDevice> device, const std::string& id,
                                     const state::CrashState& state) override {
-    return run_on(&check::Checker::check, std::move(device), id, state);
+    return run_on(std::move(device), Way::kCheck, id, state);
   }
 
   Status close() override {
@@ -91,17 +99,16 @@ class DiskRunner final : public Runner {
   }
 
  private:
-  using Check = Result<std::optional<check::Verdict>> (check::Checker::*)(const check::Offer&,
-                                                                          const check::Limits&,
-                                                                          const check::Interrupt&);
+  // To a verdict.
+  enum class Way { kShortcut, kCheck };
 
-  [[nodiscard]] Result<std::optional<Run>> run_on(Check check, std::shared_ptr<BlockDevice> device,
+  [[nodiscard]] Result<std::optional<Run>> run_on(std::shared_ptr<BlockDevice> device, Way way,
                                                   const std::string& id,
                                                   const state::CrashState& state) {
     Slot& slot = take();
     auto result = [&] {
       const OnProcessor on(slot.processor);
-      return run_in(slot, check, std::move(device), id, state);
+      return run_in(slot, std::move(device), way, id, state);
     }();
     give_back(slot);
     return result;
@@ -141,17 +148,25 @@ class DiskRunner final : public Runner {
     return offer;
   }
 
-  [[nodiscard]] Result<std::optional<Run>> run_in(Slot& slot, Check check,
-                                                  std::shared_ptr<BlockDevice> device,
-                                                  const std::string& id,
+  [[nodiscard]] Result<std::optional<Run>> run_in(Slot& slot, std::shared_ptr<BlockDevice> device,
+                                                  Way way, const std::string& id,
                                                   const state::CrashState& state) {
     POWERCUT_TRY_STATUS(slot.marks.update(marks_.lines(marks_.sure(state))));
-    const std::string name = file_name_of(id).substr(0, kLongestNameBytes) + ".img";
-    const std::string path = POWERCUT_TRY(slot.disks->publish(name, std::move(device)));
-    const Published published(*slot.disks, name);
+    std::string path;
+    std::optional<Published> published;
+    // A shortcut only passes, so that nobody is told a path that means nothing to people.
+    if (way == Way::kShortcut && !observes_ && POWERCUT_TRY(slot.copy->load(*device))) {
+      path = slot.copy->path();
+    } else {
+      const std::string name = file_name_of(id).substr(0, kLongestNameBytes) + ".img";
+      path = POWERCUT_TRY(slot.disks->publish(name, std::move(device)));
+      published.emplace(*slot.disks, name);
+    }
     const auto start = std::chrono::steady_clock::now();
+    const check::Offer offer = offer_of(slot, state, id, std::move(path));
     auto verdict =
-        POWERCUT_TRY((checker_.*check)(offer_of(slot, state, id, path), limits_, interrupt_));
+        POWERCUT_TRY(way == Way::kShortcut ? checker_.take_shortcut(offer, limits_, interrupt_)
+                                           : checker_.check(offer, limits_, interrupt_));
     if (!verdict) return std::optional<Run>();
     Run run;
     run.verdict = *std::move(verdict);
@@ -166,6 +181,7 @@ class DiskRunner final : public Runner {
   const check::Limits limits_;
   const std::shared_ptr<const check::AcknowledgementHistory> acknowledgements_;
   const check::Interrupt& interrupt_;
+  const bool observes_;
   std::vector<Slot> slots_;  // each belongs to whoever has taken it
 
   Mutex mutex_;
