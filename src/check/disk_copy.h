@@ -19,8 +19,9 @@ class DiskCopy {
   DiskCopy& operator=(const DiskCopy&) = delete;
   ~DiskCopy();
 
-  // More data than that is not copied: to serve what is read of it takes less time.
+  // More data than that is not copied: to serve what a check of ext4 reads of it takes as long.
   static constexpr ByteCount kMaxBytes = 8 * kMiB;
+  // So much can be mapped anywhere. A greater file system has more data.
   static constexpr ByteCount kMaxDeviceBytes = 64 * kGiB;
 
   // Makes the file hold what the device does, whatever has been written to it meanwhile; nobody has it open. False if

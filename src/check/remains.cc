@@ -58,7 +58,8 @@ void unmount_where(const Predicate& is_wanted) {
   std::reverse(mounts->begin(), mounts->end());
   for (const auto& mount : *mounts) {
     // One that is busy is detached, and goes with its last user.
-    if (is_wanted(mount)) static_cast<void>(serve::unmount(mount.mount_point, kUnmountingPatience, {}));
+    if (is_wanted(mount))
+      static_cast<void>(serve::unmount(mount.mount_point, kUnmountingPatience, {}));
   }
 }
 
