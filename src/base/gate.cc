@@ -22,8 +22,8 @@ void pause_core() {
 
 // On one core the other thread cannot run while this one spins.
 int spins() {
-  static const int kCount = std::thread::hardware_concurrency() > 1 ? kSpins : 0;
-  return kCount;
+  static const int count = std::thread::hardware_concurrency() > 1 ? kSpins : 0;
+  return count;
 }
 
 }  // namespace

@@ -87,12 +87,14 @@ std::vector<std::string> merged_environment(const SubprocessOptions& options) {
     if (std::none_of(options.environment.begin(), options.environment.end(), is_same))
       merged.emplace_back(text);
   }
-  for (const auto& [name, value] : options.environment) merged.push_back(name + "=" + value);
+  for (const auto& [name, value] : options.environment)
+    merged.push_back(fmt::format("{}={}", name, value));
   return merged;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
   std::vector<char*> result;
+  result.reserve(strings.size() + 1);
   for (auto& string : strings) result.push_back(string.data());
   result.push_back(nullptr);
   return result;

@@ -37,6 +37,7 @@ namespace powercut {
   FUNCTION(block_status)
 
 struct NbdLibrary {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): it is the name of a member
 #define POWERCUT_NBD_MEMBER(name) decltype(&nbd_##name) name = nullptr;
   POWERCUT_NBD_FUNCTIONS(POWERCUT_NBD_MEMBER)
 #undef POWERCUT_NBD_MEMBER

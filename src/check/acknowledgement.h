@@ -17,6 +17,7 @@ struct FileContent {
   ByteCount size_bytes = 0;
   std::string sha256;  // lower-case hexadecimal digits
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the compiler's own 0 for somebody's
   friend auto operator<=>(const FileContent&, const FileContent&) = default;
 };
 

@@ -42,6 +42,7 @@ Result<std::string> DevicePlaces::find_at(EntryIndex entries,
       POWERCUT_TRY(OverlayDevice::make(timeline_.view(entries)));
   const std::string path = POWERCUT_TRY(disks_->publish(kDiskName, std::move(overlay)));
   std::vector<ByteRange> ranges;
+  ranges.reserve(writes.size());
   for (const findings::Write* write : writes) ranges.push_back({write->begin, write->end});
   auto places = check::find_places(path, disks_->check_directory(), ranges);
   disks_->withdraw(kDiskName);

@@ -92,7 +92,7 @@ Status Digester::add_line(std::string_view line) {
 Status Digester::end_file(std::string_view rest) {
   if (!rest.empty()) {
     // It may be whole all the same.
-    const Status status = add_line(rest);
+    Status status = add_line(rest);
     if (!status && (!has_part_ || part_.has_summary)) return status;
     if (!status) add_note(fmt::format("the last line of '{}' is cut off", file_));
   }

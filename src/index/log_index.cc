@@ -404,7 +404,7 @@ Status LogIndex::walk(ByteRange range, EntryIndex since, EntryIndex limit,
   return ask([&](const State& state) -> Status {
     if (begin == end) return {};
     ExtentWalk walk(state.segments, sector_size(), since, limit, sink);
-    const Status status = walk.walk(begin, end);
+    Status status = walk.walk(begin, end);
     begin = walk.done();
     return status;
   });

@@ -534,9 +534,10 @@ Status Writer::sync() {
 void Writer::stop(int os_errno) {
   MutexLock lock(mutex_);
   while (is_led_ || syncs_begun_ != syncs_ended_) progress_.wait(lock);
-  if (!failure_)
+  if (!failure_) {
     fail(Error{ErrorKind::kEnvironment, os_errno,
                fmt::format("recording to '{}' was stopped", file_->name())});
+  }
   const EntryIndex count = is_sync_trusted_ ? written_index_ : counted_index_;
   if (extension_ && extension_->stopped_errno == 0) {
     extension_->stopped_errno = static_cast<std::uint32_t>(os_errno);

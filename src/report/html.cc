@@ -178,9 +178,10 @@ Html flushes(const Digest& digest) {
     }
   }
   std::string rest;
-  if (needed > kFlushRowsShown)
+  if (needed > kFlushRowsShown) {
     rest +=
         fmt::format("{} needed ones are not shown here. ", number_text(needed - kFlushRowsShown));
+  }
   rest +=
       others.empty()
           ? "All of them are needed."

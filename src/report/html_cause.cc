@@ -79,10 +79,11 @@ Html story_of(const Cause& cause) {
     html += row.html;
   }
   if (!has_barrier) html += line("barrier", "missing", "a flush here would have ruled it out");
-  if (cause.barrier && cause.barrier->because.starts_with("mark"))
+  if (cause.barrier && cause.barrier->because.starts_with("mark")) {
     html += line(
         "promise", "promise",
         fmt::format("entry {}: {}", number_text(cause.barrier->before), cause.barrier->because));
+  }
   html += line("cut", "power cut", cause.minimal);
   return fill(templates::kStory, {{"rows", html}});
 }

@@ -61,7 +61,7 @@ bool is_in_path(const std::string& program) {
   while (!rest.empty()) {
     const auto colon = rest.find(':');
     const std::string folder(rest.substr(0, colon));
-    if (::access((folder + "/" + program).c_str(), X_OK) == 0) return true;
+    if (::access(fmt::format("{}/{}", folder, program).c_str(), X_OK) == 0) return true;
     rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
   }
   return false;

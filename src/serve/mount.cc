@@ -131,7 +131,7 @@ bool process_uses(const std::string& proc, const std::string& folder) {
     if (link_leads_below(proc + link, folder)) return true;
   }
   for (const auto& fd : list_directory(proc + "/fd")) {
-    if (link_leads_below(proc + "/fd/" + fd, folder)) return true;
+    if (link_leads_below(fmt::format("{}/fd/{}", proc, fd), folder)) return true;
   }
   std::ifstream maps(proc + "/maps");
   for (std::string line; std::getline(maps, line);) {

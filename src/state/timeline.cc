@@ -114,10 +114,11 @@ Result<Moment> Timeline::moment(const StateId& id) const {
   const CrashGroup& group = *state.group;
   // What becomes of discards is another matter than at an instant, wherever the log has any.
   const bool is_like_instants = state.discard.kind == DiscardPolicy::Kind::kZeroes;
+  auto crash_view = view(state, GroupMap(state));
   return Moment{.name = to_string(id_of(state, index_->sector_size())),
                 .least = is_like_instants ? group.base : 0,
                 .greatest = group.entries.empty() ? group.base : group.entries.back().entry + 1,
-                .view = view(state, GroupMap(state)),
+                .view = std::move(crash_view),
                 .crash_state = std::move(state)};
 }
 

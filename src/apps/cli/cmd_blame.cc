@@ -50,7 +50,7 @@ class Blamer {
   Status run() {
     print_heading();
     POWERCUT_TRY_STATUS(show_initial());
-    const Status status =
+    Status status =
         index_.writers(sectors_, 0, at_.greatest,
                        [&](EntryIndex index, const index::EntrySummary& entry) -> Status {
                          POWERCUT_TRY_STATUS(show_between(next_, index));

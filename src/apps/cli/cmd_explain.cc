@@ -94,16 +94,17 @@ Result<int> explain_state(Exploration exploration, const std::string& text, bool
 }
 
 Result<int> run_explain(const Arguments& arguments) {
-  const std::string path = arguments.text("LOG");
+  const std::string& path = arguments.text("LOG");
   const auto state = arguments.optional_text("STATE");
   const bool as_json = arguments.is_set("json");
   const auto recorded = POWERCUT_TRY(read_findings(path));
   if (recorded && state) return usage_error("a file of findings is explained without a STATE");
   if (recorded && (!recorded->causes.empty() || recorded->failures.empty()))
     return show(recorded->causes, as_json);
-  if (!recorded && !state)
+  if (!recorded && !state) {
     return usage_error(
         fmt::format("'{}' is no file of findings: of a log give a STATE as well", path));
+  }
   Exploration exploration;
   exploration.request.base = arguments.optional_text("base").value_or("");
   exploration.request.size_bytes = arguments.optional_integer("size");

@@ -193,9 +193,10 @@ void print_super_block(const Facts& facts) {
                            super_block.extension ? ", with powercut's extension" : "");
   print_row("sector size", size_text(super_block.sector_size));
   std::string entries = with_commas(facts.summary.nr_entries);
-  if (facts.summary.nr_entries != super_block.nr_entries)
+  if (facts.summary.nr_entries != super_block.nr_entries) {
     entries += fmt::format(" readable, {} counted by the super block",
                            with_commas(super_block.nr_entries));
+  }
   print_row("entries", entries);
   print_row("log", size_text(facts.summary.end_offset));
   if (facts.file_size_bytes != facts.summary.end_offset)

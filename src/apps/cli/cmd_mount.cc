@@ -62,7 +62,7 @@ class MountDirectory {
     return error;
   }
 
-  const std::string path_;
+  std::string path_;
   bool was_made_;
 };
 

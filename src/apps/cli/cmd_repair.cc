@@ -39,13 +39,15 @@ void print_text(const std::string& path, const log::RepairReport& report, bool d
   out.print("{}: {} {}, {}\n", name,
             dry_run ? "the super block would be written to count" : "the super block now counts",
             counted(report.nr_entries, "entry", "entries"), human_bytes(report.end_offset));
-  if (report.rebuilt_super_block)
+  if (report.rebuilt_super_block) {
     out.print("  there was no super block that could be read\n");
-  else
+  } else {
     out.print("  it counted {} before\n", with_commas(report.old_nr_entries));
-  if (!report.ending.is_whole())
+  }
+  if (!report.ending.is_whole()) {
     out.print("  left out: entry {} at byte {} and all behind it ({}); they stay in the file\n",
               report.ending.entry, report.ending.log_offset, ending_name(report.ending.kind));
+  }
 }
 
 Result<int> run_repair(const Arguments& arguments) {

@@ -56,9 +56,10 @@ class LineReader {
       progress_.update(++lines_);
     }
     rest_.erase(0, begin);
-    if (rest_.size() > kMostLineBytes)
+    if (rest_.size() > kMostLineBytes) {
       return bad_input(
           fmt::format("'{}': its line {} is too long for findings", name_, lines_ + 1));
+    }
     return {};
   }
 

@@ -64,9 +64,10 @@ void print_text(const std::string& path, const log::VerifyReport& report) {
     out.print("  {} {:<18} {}\n", is_error ? coloured(severity, Colour::kRed, stdout) : severity,
               log::name_of(finding.kind), printable(finding.message));
   }
-  if (errors_shown < report.errors)
+  if (errors_shown < report.errors) {
     out.print("  and {} more errors; --max-findings shows more of them\n",
               with_commas(report.errors - errors_shown));
+  }
 }
 
 Result<int> run_verify(const Arguments& arguments) {

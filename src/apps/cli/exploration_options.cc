@@ -454,9 +454,10 @@ Status read_checker(const Arguments& arguments, Exploration& exploration) {
 flags::Section checker_section() {
   return {.title = "What a checker gets",
           .paragraphs = {
+              // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): long texts, one behind the other
               "The device is a file of its own for each state. What a checker writes to it is seen "
-              "by nobody else and is gone "
-              "afterwards, as are its processes, also those in the background.",
+              "by nobody else and is gone afterwards, as are its processes, also those in the "
+              "background.",
               "POWERCUT_DISK: the path of the device, as {}.",
               "POWERCUT_MNT: where it is mounted, with --mount, --acks and --app.",
               "POWERCUT_STATE: the state's name; commands take it in the place of an instant.",

@@ -105,7 +105,7 @@ Result<int> list_states(const Arguments& arguments) {
 }
 
 std::vector<flags::Flag> state_listing_flags() {
-  constexpr const char* group = "Listing";
+  constexpr const char* kGroup = "Listing";
   return {
       {.name = "list",
        .help = "Run no checker, but print the distinct crash states, one line of JSON for each: "
@@ -116,11 +116,11 @@ std::vector<flags::Flag> state_listing_flags() {
        .excludes = {"fs", "mount", "mount-options", "check", "acks", "nested", "depth", "json",
                     "junit", "html", "resume", "keep", "max-failures", "time", "timeout", "jobs",
                     "audit", "cache"},
-       .group = group},
+       .group = kGroup},
       {.name = "sha256",
        .help = "With --list: the SHA-256 of the whole device in each state, which is read for it.",
        .kind = Kind::kBool,
-       .group = group},
+       .group = kGroup},
   };
 }
 

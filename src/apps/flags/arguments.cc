@@ -56,12 +56,14 @@ std::optional<bool> to_bool(const std::string& text) {
 }
 
 Status check_range(std::uint64_t value, const Range& range, std::string_view what) {
-  if (value < range.least)
+  if (value < range.least) {
     return usage_error(
         fmt::format("{} {} is too small: at least {} is needed", what, value, range.least));
-  if (value > range.greatest)
+  }
+  if (value > range.greatest) {
     return usage_error(
         fmt::format("{} {} is too large: at most {} is possible", what, value, range.greatest));
+  }
   return {};
 }
 
@@ -141,9 +143,10 @@ class Parser {
     POWERCUT_TRY_STATUS(take_apart(before));
     POWERCUT_TRY_STATUS(find_unknown());
     if (command_.trailing) {
-      if (dashes != words.end() && behind.empty())
+      if (dashes != words.end() && behind.empty()) {
         return usage_error(
             fmt::format("nothing follows '--': {} is missing", command_.trailing->usage));
+      }
       result_.trailing_ = behind;
     } else {
       loose_.insert(loose_.end(), behind.begin(), behind.end());
@@ -151,9 +154,10 @@ class Parser {
     for (const Flag& flag : command_.flags) POWERCUT_TRY_STATUS(take_flag(flag));
     POWERCUT_TRY_STATUS(take_positionals());
     POWERCUT_TRY_STATUS(check_exclusions());
-    if (command_.trailing && command_.trailing->required && result_.trailing_.empty())
+    if (command_.trailing && command_.trailing->required && result_.trailing_.empty()) {
       return usage_error(
           fmt::format("{} is missing: put it behind '--'", command_.trailing->usage));
+    }
     return std::move(result_);
   }
 
@@ -262,10 +266,11 @@ class Parser {
     }
     std::string message =
         fmt::format("unknown {} '{}'", style_ == Style::kOptions ? "option" : "parameter", name);
-    if (const auto near = nearest(name, names))
+    if (const auto near = nearest(name, names)) {
       message += fmt::format("; did you mean '{}'?", *near);
-    else if (const auto inner = nearest_inside(name, names))
+    } else if (const auto inner = nearest_inside(name, names)) {
       message += fmt::format("; did you mean '{}'?", *inner);
+    }
     return usage_error(message);
   }
 
@@ -342,9 +347,10 @@ class Parser {
     for (const Flag& flag : command_.flags) {
       if (!result_.given(flag.name)) continue;
       for (const Text& other : flag.excludes) {
-        if (is_in_force(flag.name) && is_in_force(other))
+        if (is_in_force(flag.name) && is_in_force(other)) {
           return usage_error(fmt::format("'{}' and '{}{}' cannot be given together", show(flag),
                                          style_ == Style::kOptions ? "--" : "", other));
+        }
       }
     }
     return {};

@@ -74,9 +74,10 @@ std::vector<Flag> common_flags(const Program& program, const Command& command) {
   if (program.is_nbdkit_plugin) return {};
   std::vector<Flag> result = {
       {.name = "help", .short_name = 'h', .help = "Show this help and exit.", .kind = Kind::kBool}};
-  if (&command == &program.root)
+  if (&command == &program.root) {
     result.push_back(
         {.name = "version", .help = "Show the version and exit.", .kind = Kind::kBool});
+  }
   return result;
 }
 

@@ -63,7 +63,7 @@ void cleanup() {
   (void)guarded([]() -> Status {
     self().control.reset();
     if (self().device == nullptr) return {};
-    const Status status = device().close();
+    Status status = device().close();
     self().device.reset();
     return status;
   });

@@ -35,7 +35,7 @@ Result<std::string> make_temporary(ByteCount size_bytes) {
 Status make_file(const std::string& path, ByteCount size_bytes) {
   const auto file = POWERCUT_TRY(
       PosixFile::open(path, {.writable = true, .create = OpenOptions::Create::kMustBeNew}));
-  const Status status = file->truncate(size_bytes);
+  Status status = file->truncate(size_bytes);
   if (!status) ::unlink(path.c_str());
   return status;
 }

@@ -354,7 +354,7 @@ class Session {
     if (plan_.way != Way::kFileSystem && device_->status().recording) {
       POWERCUT_TRY_STATUS(device_->flush());
     }
-    const Status closed = device_->close();
+    Status closed = device_->close();
     const record::RecorderStatus status = device_->status();
     outcome_.summary = summary(status);
     if (status.recording) return closed;

@@ -160,7 +160,7 @@ class Cleaner {
                                                mount.file_system == "fuse.powercut")
                                         : mount.mount_point == folder_ + "/" + name;
       if (!is_ours) continue;
-      const Status status = serve::unmount(mount.mount_point, kPatience, nullptr);
+      Status status = serve::unmount(mount.mount_point, kPatience, nullptr);
       // Busy: it has been detached, and goes with its last user.
       if (!status && status.error().os_errno != EBUSY) return status;
       tell(fmt::format("unmounted '{}'", mount.mount_point));

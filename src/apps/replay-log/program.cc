@@ -98,6 +98,7 @@ std::vector<Flag> replay_log_flags() {
 std::vector<flags::Section> replay_log_sections() {
   return {
       {"Differences",
+       // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): long texts, one behind the other
        {"Options, output and exit status are those of the program of the same name in xfstests, "
         "with these exceptions.",
         "A command given by --fsck that is killed by a signal has failed. There it passes.",
@@ -107,8 +108,7 @@ std::vector<flags::Section> replay_log_sections() {
         "more than 128 MiB is left out on a file, and on a block device the range is discarded, "
         "which promises no content.",
         "A discard that --start-sector or --end-sector passes over is left out. There it is "
-        "carried "
-        "out all the same.",
+        "carried out all the same.",
         "A log that is torn, or has entries with unknown flags, is refused where the damage "
         "begins, with a message that says where and what can be done. An entry past the end of a "
         "block device is named.",

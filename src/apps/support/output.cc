@@ -24,10 +24,11 @@ void Output::flush() {
   std::string_view rest(buffer_.data(), buffer_.size());
   while (!rest.empty() && os_errno_ == 0) {
     const ssize_t done = ::write(STDOUT_FILENO, rest.data(), rest.size());
-    if (done >= 0)
+    if (done >= 0) {
       rest.remove_prefix(static_cast<std::size_t>(done));
-    else if (errno != EINTR)
+    } else if (errno != EINTR) {
       os_errno_ = errno;
+    }
   }
   buffer_.clear();
 }

@@ -58,9 +58,10 @@ Result<int> run_command(const Program& program, const Command& command,
                         std::span<const std::string> words) {
   if (asks_for(words, "--help", "-h")) return show_help(program, command);
   const auto arguments = flags::parse(command, words);
-  if (arguments && command.run == nullptr)
+  if (arguments && command.run == nullptr) {
     return usage_error(
         fmt::format("a command is missing; '{} --help' lists them", program.root.name));
+  }
   if (!arguments) {
     Error error = arguments.error();
     const bool is_root = &command == &program.root;
