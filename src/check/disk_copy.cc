@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The file keeps its pages from one device to the next, and they stay mapped: to get them anew takes longer than to fill
-// them.
+// The file keeps its pages from one device to the next: to get them anew takes as long as to fill them. It is not mapped,
+// as it may be larger than the address space that is left.
 #include "check/disk_copy.h"
 
 #include <fcntl.h>
@@ -17,6 +17,7 @@ namespace powercut::check {
 namespace {
 
 constexpr ByteCount kPageBytes = 4096;
+constexpr ByteCount kBufferBytes = 128 * kKiB;
 // Zeroes between data that are as good as data: it takes as long to go round them.
 constexpr ByteCount kBridgedBytes = 64 * kKiB;
 
@@ -42,21 +43,15 @@ Result<std::optional<std::vector<ByteRange>>> data_of(BlockDevice& device) {
 
 }  // namespace
 
-DiskCopy::~DiskCopy() {
-  if (!bytes_.empty()) ::munmap(bytes_.data(), bytes_.size());
-}
-
 Status DiskCopy::make(ByteCount size) {
   UniqueFd fd(::memfd_create("powercut-disk", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid()) return os_error("cannot make a file in memory");
   if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0 ||
       ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
     return os_error(fmt::format("cannot make a file in memory of {} bytes", size));
-  void* const begin =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
-  if (begin == MAP_FAILED) return os_error(fmt::format("cannot map a file of {} bytes", size));
   fd_ = std::move(fd);
-  bytes_ = MutableBytes(static_cast<std::byte*>(begin), size);
+  size_bytes_ = size;
+  buffer_.resize(kBufferBytes);
   return {};
 }
 
@@ -78,17 +73,29 @@ Status DiskCopy::clear(ByteRange range) {
   return {};
 }
 
+Status DiskCopy::fill(ByteRange range, BlockDevice& device) {
+  while (range.size() > 0) {
+    const auto part =
+        MutableBytes(buffer_).first(std::min<ByteCount>(range.size(), buffer_.size()));
+    POWERCUT_TRY_STATUS(read_unaligned(device, range.begin, part));
+    const ssize_t written =
+        ::pwrite(fd_.get(), part.data(), part.size(), static_cast<off_t>(range.begin));
+    if (written != static_cast<ssize_t>(part.size()))
+      return os_error("cannot write to a file in memory", written < 0 ? errno : ENOSPC);
+    range.begin += part.size();
+  }
+  return {};
+}
+
 Result<bool> DiskCopy::load(BlockDevice& device) {
-  if (device.size_bytes() > kMaxDeviceBytes) return false;
   const auto data = POWERCUT_TRY(data_of(device));
   if (!data) return false;
-  if (bytes_.empty()) POWERCUT_TRY_STATUS(make(device.size_bytes()));
-  POWERCUT_CHECK(bytes_.size() == device.size_bytes());
+  if (!fd_.valid()) POWERCUT_TRY_STATUS(make(device.size_bytes()));
+  POWERCUT_CHECK(size_bytes_ == device.size_bytes());
   ByteOffset end = 0;
   for (const ByteRange& range : *data) {
     POWERCUT_TRY_STATUS(clear({end, range.begin}));
-    POWERCUT_TRY_STATUS(
-        read_unaligned(device, range.begin, bytes_.subspan(range.begin, range.size())));
+    POWERCUT_TRY_STATUS(fill(range, device));
     end = range.end;
   }
   POWERCUT_TRY_STATUS(clear({end, device.size_bytes()}));

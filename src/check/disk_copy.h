@@ -17,12 +17,9 @@ class DiskCopy {
   DiskCopy() = default;
   DiskCopy(const DiskCopy&) = delete;
   DiskCopy& operator=(const DiskCopy&) = delete;
-  ~DiskCopy();
 
   // More data than that is not copied: to serve what a check of ext4 reads of it takes as long.
   static constexpr ByteCount kMaxBytes = 8 * kMiB;
-  // So much can be mapped anywhere. A greater file system has more data.
-  static constexpr ByteCount kMaxDeviceBytes = 64 * kGiB;
 
   // Makes the file hold what the device does, whatever has been written to it meanwhile; nobody has it open. False if
   // that would be too much; then it holds no device.
@@ -33,9 +30,11 @@ class DiskCopy {
  private:
   [[nodiscard]] Status make(ByteCount size);
   [[nodiscard]] Status clear(ByteRange range);
+  [[nodiscard]] Status fill(ByteRange range, BlockDevice& device);
 
   UniqueFd fd_;
-  MutableBytes bytes_;  // the file, mapped
+  ByteCount size_bytes_ = 0;
+  std::vector<std::byte> buffer_;
 };
 
 }  // namespace powercut::check
