@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/unique_fd.h"
 
 namespace powercut::check {
 namespace {
@@ -41,34 +42,32 @@ Result<std::optional<std::vector<ByteRange>>> data_of(BlockDevice& device) {
   return ranges;
 }
 
+std::string path_of(int fd) {
+  return fmt::format("/proc/{}/fd/{}", ::getpid(), fd);
+}
+
 }  // namespace
 
 Status DiskCopy::make(ByteCount size) {
-  UniqueFd fd(::memfd_create("powercut-disk", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  const UniqueFd fd(::memfd_create("powercut-disk", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid()) return os_error("cannot make a file in memory");
   if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0 ||
       ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
     return os_error(fmt::format("cannot make a file in memory of {} bytes", size));
-  fd_ = std::move(fd);
-  size_bytes_ = size;
+  auto file = POWERCUT_TRY(PosixFile::open(path_of(fd.get()), {.writable = true}));
+  file_ = POWERCUT_TRY(FileDevice::make(std::move(file)));
   buffer_.resize(kBufferBytes);
   return {};
 }
 
 // Where it holds nothing there is nothing to be done.
 Status DiskCopy::clear(ByteRange range) {
-  for (ByteOffset at = range.begin; at < range.end;) {
-    const off_t data = ::lseek(fd_.get(), static_cast<off_t>(at), SEEK_DATA);
-    if (data < 0 && errno == ENXIO) break;
-    const off_t hole = data < 0 ? data : ::lseek(fd_.get(), data, SEEK_HOLE);
-    if (hole < 0) return os_error("cannot look for data in a file in memory");
-    const ByteOffset begin = static_cast<ByteOffset>(data);
-    const ByteOffset end = std::min(static_cast<ByteOffset>(hole), range.end);
-    if (begin >= end) break;
-    if (::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, data,
-                    static_cast<off_t>(end - begin)) != 0)
-      return os_error("cannot clear a file in memory");
-    at = end;
+  while (range.begin < range.end) {
+    const auto data = POWERCUT_TRY(file_->next_data(range.begin));
+    if (!data || data->begin >= range.end) break;
+    const ByteRange part{data->begin, std::min(data->end, range.end)};
+    POWERCUT_TRY_STATUS(file_->write_zeroes(part, Unmap::kYes, Fua::kNo));
+    range.begin = part.end;
   }
   return {};
 }
@@ -78,10 +77,7 @@ Status DiskCopy::fill(ByteRange range, BlockDevice& device) {
     const auto part =
         MutableBytes(buffer_).first(std::min<ByteCount>(range.size(), buffer_.size()));
     POWERCUT_TRY_STATUS(read_unaligned(device, range.begin, part));
-    const ssize_t written =
-        ::pwrite(fd_.get(), part.data(), part.size(), static_cast<off_t>(range.begin));
-    if (written != static_cast<ssize_t>(part.size()))
-      return os_error("cannot write to a file in memory", written < 0 ? errno : ENOSPC);
+    POWERCUT_TRY_STATUS(file_->write(range.begin, part, Fua::kNo));
     range.begin += part.size();
   }
   return {};
@@ -90,8 +86,8 @@ Status DiskCopy::fill(ByteRange range, BlockDevice& device) {
 Result<bool> DiskCopy::load(BlockDevice& device) {
   const auto data = POWERCUT_TRY(data_of(device));
   if (!data) return false;
-  if (!fd_.valid()) POWERCUT_TRY_STATUS(make(device.size_bytes()));
-  POWERCUT_CHECK(size_bytes_ == device.size_bytes());
+  if (file_ == nullptr) POWERCUT_TRY_STATUS(make(device.size_bytes()));
+  POWERCUT_CHECK(file_->size_bytes() == device.size_bytes());
   ByteOffset end = 0;
   for (const ByteRange& range : *data) {
     POWERCUT_TRY_STATUS(clear({end, range.begin}));
@@ -103,7 +99,7 @@ Result<bool> DiskCopy::load(BlockDevice& device) {
 }
 
 std::string DiskCopy::path() const {
-  return fmt::format("/proc/{}/fd/{}", ::getpid(), fd_.get());
+  return path_of(file_->file().fd());
 }
 
 }  // namespace powercut::check

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "base/unique_fd.h"
-#include "block/device.h"
+#include "block/file_device.h"
 
 namespace powercut::check {
 
@@ -32,8 +32,7 @@ class DiskCopy {
   [[nodiscard]] Status clear(ByteRange range);
   [[nodiscard]] Status fill(ByteRange range, BlockDevice& device);
 
-  UniqueFd fd_;
-  ByteCount size_bytes_ = 0;
+  std::unique_ptr<FileDevice> file_;  // none before the first load()
   std::vector<std::byte> buffer_;
 };
 
